@@ -1,0 +1,66 @@
+namespace Hearth.Contracts;
+
+/// <summary>The waist between gateway and silos: a turn goes down, its events come back as one stream.</summary>
+public interface ICluster
+{
+    /// <summary>Runs a turn, or attaches to it (from event 0) when the same turn id is running or is done.
+    /// Ends with <see cref="TurnFinished"/> or <see cref="TurnFailed"/>; throws only on cancellation.
+    /// A caller that stops enumerating cancels the turn.</summary>
+    IAsyncEnumerable<TurnEvent> RunTurnAsync(ChatTurn turn, CancellationToken cancellationToken);
+
+    IAsyncEnumerable<TurnEvent> RunCompletionAsync(CompletionTurn turn, CancellationToken cancellationToken);
+
+    /// <summary>The conversation whose newest state is exactly this history (see <see cref="HistoryHash"/>), or null.</summary>
+    ValueTask<ConversationId?> FindByHistoryAsync(TenantId tenant, string historyHash, CancellationToken cancellationToken);
+
+    /// <summary>Models that are served or being loaded.</summary>
+    IReadOnlyList<ModelCard> Models { get; }
+
+    ValueTask<int[]> TokenizeAsync(string model, string text, bool addSpecialTokens, CancellationToken cancellationToken);
+
+    /// <summary>The tokens that a turn with these items (and a generation prompt) would have.</summary>
+    ValueTask<int[]> TokenizeChatAsync(string model, IReadOnlyList<ConversationItem> items, CancellationToken cancellationToken);
+
+    ValueTask<string> DetokenizeAsync(string model, IReadOnlyList<int> tokens, CancellationToken cancellationToken);
+
+    ValueTask<IReadOnlyList<ConversationInfo>> ListConversationsAsync(TenantId tenant, int limit, CancellationToken cancellationToken);
+
+    /// <returns>null if the tenant has no such conversation.</returns>
+    ValueTask<ConversationInfo?> DescribeConversationAsync(TenantId tenant, ConversationId id, CancellationToken cancellationToken);
+
+    /// <summary>Writes the conversation's cache to the store and gives its blocks back.</summary>
+    /// <returns>null if the tenant has no such conversation.</returns>
+    ValueTask<ConversationInfo?> SpillConversationAsync(TenantId tenant, ConversationId id, CancellationToken cancellationToken);
+
+    /// <summary>Deletes transcript and caches. Delete wins: a running turn of it is cancelled.</summary>
+    ValueTask<bool> DeleteConversationAsync(TenantId tenant, ConversationId id, CancellationToken cancellationToken);
+
+    /// <summary>Live load and readiness, for health, admission and metrics.</summary>
+    ClusterStatus Status { get; }
+}
+
+/// <summary>A conversation as operators see it.</summary>
+public sealed record ConversationInfo
+{
+    public required string Id { get; init; }
+    public required string Silo { get; init; }
+    public required long Epoch { get; init; }
+
+    /// <summary>idle, queued, running, or asleep (no activation).</summary>
+    public required string State { get; init; }
+
+    public required int Turns { get; init; }
+
+    /// <summary>Tokens whose keys and values are held in the tier named.</summary>
+    public required int CachedTokens { get; init; }
+
+    /// <summary>device, host, disk, or none.</summary>
+    public required string Tier { get; init; }
+
+    public required long Bytes { get; init; }
+}
+
+/// <param name="Ready">Whether turns are accepted now.</param>
+/// <param name="Reason">Why not, or what is going on (loading 40 %), for people.</param>
+/// <param name="Progress">0 to 1 while loading.</param>
+public sealed record ClusterStatus(bool Ready, bool Started, string Reason, double Progress, EngineLoad Load);

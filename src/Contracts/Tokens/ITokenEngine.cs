@@ -1,0 +1,147 @@
+using System.Threading.Channels;
+
+namespace Hearth.Contracts;
+
+/// <summary>The waist inside a silo: tokens go down, tokens come back. Thread-safe.</summary>
+public interface ITokenEngine
+{
+    ModelCard Model { get; }
+    EngineLoad Load { get; }
+
+    /// <summary>Tokens of a cache chunk, the unit of export and import.</summary>
+    int ChunkTokens { get; }
+
+    /// <summary>Accepts or refuses at once. The channel is bounded; a reader that falls behind pauses its own sequence only.
+    /// Every accepted request ends with exactly one <see cref="TokenChunkKind.Finished"/> or <see cref="TokenChunkKind.Failed"/>
+    /// and the channel's completion, also after cancellation.</summary>
+    /// <returns><see cref="TurnError.None"/>, or the reason of the refusal (then <paramref name="chunks"/> is null).</returns>
+    TurnError TrySubmit(TokenRequest request, out ChannelReader<TokenChunk>? chunks);
+
+    /// <summary>What the engine holds for a conversation now.</summary>
+    CacheInfo DescribeCache(CacheId cache);
+
+    /// <summary>Copies one chunk of a conversation's cache (tokens [chunk * ChunkTokens, min(next, held))) as a self-checking blob.</summary>
+    /// <returns>Null if the engine does not hold that chunk.</returns>
+    ValueTask<CacheChunk?> ExportAsync(CacheId cache, int chunk, CancellationToken cancellationToken);
+
+    /// <summary>Gives back all that is held for a conversation, in every tier of the engine. Idempotent.</summary>
+    ValueTask DropAsync(CacheId cache, CancellationToken cancellationToken);
+}
+
+/// <summary>A conversation's cache in the engine: unique over tenants and conversations.</summary>
+public readonly record struct CacheId(string Value)
+{
+    public override string ToString() => Value;
+}
+
+/// <summary>One reply to make.</summary>
+public sealed record TokenRequest
+{
+    public required CacheId Cache { get; init; }
+
+    /// <summary>Prefixes are shared only between requests of one scope (tenant and salt).</summary>
+    public required string Scope { get; init; }
+
+    /// <summary>The whole prompt. The engine reuses what it holds of the longest common prefix and computes the rest.</summary>
+    public required ReadOnlyMemory<int> Prompt { get; init; }
+
+    public required SamplingOptions Sampling { get; init; }
+
+    /// <summary>At least 1; the context's end cuts it.</summary>
+    public required int MaxTokens { get; init; }
+
+    /// <summary>Ids that end the reply; reported as its last token.</summary>
+    public IReadOnlyList<int> StopTokens { get; init; } = [];
+
+    /// <summary>Alternatives and log-probabilities are computed only when asked for.</summary>
+    public bool Logprobs { get; init; }
+
+    /// <summary>The conversation's cache in the store, used where it holds more than the engine does; null if none.</summary>
+    public ICacheSpill? Spill { get; init; }
+
+    /// <summary>False when nothing of this request is worth keeping after it (extra choices, plain completions):
+    /// its blocks go back at the end, but stay findable as a shared prefix until they are needed.</summary>
+    public bool Keep { get; init; } = true;
+
+    /// <summary>Ends the sequence at the next step.</summary>
+    public CancellationToken Cancellation { get; init; }
+}
+
+/// <summary>Reads a conversation's spilled cache. The engine checks every chunk and uses none that does not match.</summary>
+public interface ICacheSpill
+{
+    /// <summary>The tokens that the spill covers, from position 0.</summary>
+    ReadOnlyMemory<int> Tokens { get; }
+
+    /// <returns>The chunk as it was exported, or null if it is gone.</returns>
+    ValueTask<ReadOnlyMemory<byte>?> ReadAsync(int chunk, CancellationToken cancellationToken);
+}
+
+/// <param name="Tokens">Number of tokens in the chunk.</param>
+/// <param name="Blob">Header, keys and values, checksum; readable by an engine with the same model fingerprint only.</param>
+public sealed record CacheChunk(int Index, int Tokens, ReadOnlyMemory<byte> Blob);
+
+public enum CacheTier
+{
+    None,
+    Device,
+    Host,
+}
+
+/// <param name="Tokens">Tokens whose keys and values are held.</param>
+public readonly record struct CacheInfo(CacheTier Tier, int Tokens, long Bytes);
+
+public enum TokenChunkKind
+{
+    /// <summary>First of a request: the prompt was admitted and its cached part is known.</summary>
+    Admitted,
+    Token,
+    Finished,
+    Failed,
+}
+
+/// <summary>One step of a reply.</summary>
+public readonly record struct TokenChunk
+{
+    public required TokenChunkKind Kind { get; init; }
+
+    /// <summary>Token: the id.</summary>
+    public int Token { get; init; }
+
+    /// <summary>Token, when asked for: natural logarithm of its probability before penalties and filters (temperature 1).</summary>
+    public float Logprob { get; init; }
+
+    /// <summary>Token, when asked for: the most probable ids, best first.</summary>
+    public IReadOnlyList<(int Token, float Logprob)>? Top { get; init; }
+
+    /// <summary>Admitted: prompt tokens that are not computed again, and where they came from.</summary>
+    public int CachedTokens { get; init; }
+    public CacheOrigin Cache { get; init; }
+
+    /// <summary>Admitted: why the cache did not serve more; null when it served all it could.</summary>
+    public string? CacheReason { get; init; }
+
+    /// <summary>Finished.</summary>
+    public FinishReason Reason { get; init; }
+
+    /// <summary>Failed.</summary>
+    public TurnFailure? Failure { get; init; }
+}
+
+/// <summary>A snapshot of the engine's load.</summary>
+public sealed record EngineLoad
+{
+    public int Running { get; init; }
+    public int Waiting { get; init; }
+    public int BlocksTotal { get; init; }
+
+    /// <summary>Blocks of running sequences and of kept caches.</summary>
+    public int BlocksUsed { get; init; }
+    public int BlockTokens { get; init; }
+    public long HostBytesUsed { get; init; }
+    public long HostBytesTotal { get; init; }
+    public long PromptTokens { get; init; }
+    public long CachedTokens { get; init; }
+    public long GeneratedTokens { get; init; }
+    public long Preemptions { get; init; }
+}

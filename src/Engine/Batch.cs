@@ -1,0 +1,45 @@
+namespace Hearth.Engine;
+
+/// <summary>One step's work: the new tokens of all its sequences, row after row. Filled anew each step, never reallocated.</summary>
+sealed class Batch(int rowsMax, int sequencesMax)
+{
+    readonly int[] _tokens = new int[rowsMax];
+    readonly BatchSequence[] _sequences = new BatchSequence[sequencesMax];
+
+    public int RowsMax => rowsMax;
+    public int SequencesMax => sequencesMax;
+    public int Rows { get; private set; }
+
+    /// <summary>Rows of the logits that the step gives: the sequences' wanted rows in order.</summary>
+    public int LogitRows { get; private set; }
+
+    public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Rows);
+    public ReadOnlySpan<BatchSequence> Sequences => _sequences.AsSpan(0, Count);
+    public int Count { get; private set; }
+
+    public void Clear() => (Rows, LogitRows, Count) = (0, 0, 0);
+
+    /// <param name="tokens">The new tokens; their keys and values are written at positions start, start + 1, …</param>
+    /// <param name="start">Tokens of the sequence that are in its blocks already.</param>
+    /// <param name="blocks">The sequence's block table: block i holds positions [i * BlockTokens, (i + 1) * BlockTokens);
+    /// long enough for start + tokens.Length.</param>
+    public void Add(ReadOnlySpan<int> tokens, int start, ReadOnlyMemory<int> blocks, LogitsWanted logits)
+    {
+        var wanted = logits switch { LogitsWanted.None => 0, LogitsWanted.Last => 1, _ => tokens.Length };
+        tokens.CopyTo(_tokens.AsSpan(Rows));
+        _sequences[Count++] = new BatchSequence(Rows, tokens.Length, start, blocks, LogitRows, wanted);
+        Rows += tokens.Length;
+        LogitRows += wanted;
+    }
+}
+
+/// <param name="Start">Position of the first new token.</param>
+/// <param name="LogitRow">First of its <paramref name="LogitCount"/> rows (the last ones of the sequence) in the logits.</param>
+readonly record struct BatchSequence(int FirstRow, int Rows, int Start, ReadOnlyMemory<int> Blocks, int LogitRow, int LogitCount);
+
+enum LogitsWanted
+{
+    None,
+    Last,
+    All,
+}

@@ -1,0 +1,14 @@
+namespace Hearth.Engine.Devices;
+
+/// <summary>A model on a device: runs one step. Called by the engine loop's thread only.</summary>
+interface IModelRunner : IDisposable
+{
+    int VocabularySize { get; }
+
+    /// <summary>Most positions of a sequence.</summary>
+    int ContextLength { get; }
+
+    /// <summary>Computes the batch, writes its keys and values into the KV pool's blocks and gives the wanted logits.</summary>
+    /// <param name="logits">[batch.LogitRows, VocabularySize], f32.</param>
+    void Run(Batch batch, Span<float> logits);
+}
