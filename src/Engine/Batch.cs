@@ -1,6 +1,6 @@
 namespace Hearth.Engine;
 
-/// <summary>One step's work: the new tokens of all its sequences, row after row. Filled anew each step, never reallocated.</summary>
+/// <summary>One step's work: the new tokens of all its sequences, row after row. Filled anew each step.</summary>
 sealed class Batch(int rowsMax, int sequencesMax)
 {
     readonly int[] _tokens = new int[rowsMax];

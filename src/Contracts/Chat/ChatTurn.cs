@@ -32,7 +32,7 @@ public enum HistoryMode
     /// <summary>The items are new: they are appended.</summary>
     Append,
 
-    /// <summary>The items are the whole history: the conversation is cut back to the common part and goes on from there.</summary>
+    /// <summary>The items are the whole history: the conversation is cut back to the common part and goes on there.</summary>
     Whole,
 
     /// <summary>As Whole, but found by the history's hash: if the conversation does not hold exactly the history
@@ -47,7 +47,8 @@ public sealed record CompletionTurn
     public required TenantId Tenant { get; init; }
     public required string Model { get; init; }
 
-    /// <summary>The prompt's text (special tokens are recognised: the prompt is raw by contract), or null with <see cref="PromptTokens"/>.</summary>
+    /// <summary>The prompt's text, or null with <see cref="PromptTokens"/>.
+    /// Special tokens are recognised: the prompt is raw by contract.</summary>
     public string? Prompt { get; init; }
     public IReadOnlyList<int>? PromptTokens { get; init; }
 

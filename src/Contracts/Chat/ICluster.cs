@@ -23,10 +23,12 @@ public interface ICluster
 
     ValueTask<string> DetokenizeAsync(string model, IReadOnlyList<int> tokens, CancellationToken cancellationToken);
 
-    ValueTask<IReadOnlyList<ConversationInfo>> ListConversationsAsync(TenantId tenant, int limit, CancellationToken cancellationToken);
+    ValueTask<IReadOnlyList<ConversationInfo>> ListConversationsAsync(
+        TenantId tenant, int limit, CancellationToken cancellationToken);
 
     /// <returns>null if the tenant has no such conversation.</returns>
-    ValueTask<ConversationInfo?> DescribeConversationAsync(TenantId tenant, ConversationId id, CancellationToken cancellationToken);
+    ValueTask<ConversationInfo?> DescribeConversationAsync(
+        TenantId tenant, ConversationId id, CancellationToken cancellationToken);
 
     /// <summary>Writes the conversation's cache to the store and gives its blocks back.</summary>
     /// <returns>null if the tenant has no such conversation.</returns>

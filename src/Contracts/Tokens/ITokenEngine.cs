@@ -20,7 +20,8 @@ public interface ITokenEngine
     /// <summary>What the engine holds for a conversation now.</summary>
     CacheInfo DescribeCache(CacheId cache);
 
-    /// <summary>Copies one chunk of a conversation's cache (tokens [chunk * ChunkTokens, min(next, held))) as a self-checking blob.</summary>
+    /// <summary>Copies one chunk of a conversation's cache as a self-checking blob:
+    /// tokens [chunk * ChunkTokens, min((chunk + 1) * ChunkTokens, held)).</summary>
     /// <returns>Null if the engine does not hold that chunk.</returns>
     ValueTask<CacheChunk?> ExportAsync(CacheId cache, int chunk, CancellationToken cancellationToken);
 
@@ -108,7 +109,7 @@ public readonly record struct TokenChunk
     /// <summary>Token: the id.</summary>
     public int Token { get; init; }
 
-    /// <summary>Token, when asked for: natural logarithm of its probability before penalties and filters (temperature 1).</summary>
+    /// <summary>Token, when asked for: natural log of its probability at temperature 1, before penalties and filters.</summary>
     public float Logprob { get; init; }
 
     /// <summary>Token, when asked for: the most probable ids, best first.</summary>
