@@ -1,2 +1,31 @@
-System.Console.Error.WriteLine("hearth: no verbs yet");
-return 2;
+using System.CommandLine;
+using Hearth.Cli;
+
+var root = new RootCommand("Hearth serves chats: a conversation keeps its cache, and never forgets.")
+{
+    ServeCommand.Create(),
+    ChatCommand.Create(),
+    ModelCommand.Create(),
+    BenchCommand.Create(),
+};
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors)
+        await Console.Error.WriteLineAsync(error.Message);
+    await Console.Error.WriteLineAsync("See: hearth --help");
+    return ExitCodes.Usage;
+}
+try
+{
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+}
+catch (CliException error)
+{
+    await Console.Error.WriteLineAsync(error.Message);
+    return error.ExitCode;
+}
+catch (OperationCanceledException)
+{
+    return ExitCodes.Success;
+}

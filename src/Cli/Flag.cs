@@ -1,0 +1,54 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+
+namespace Hearth.Cli;
+
+/// <summary>Makes options that can also be set by an environment variable: <c>--kv-memory</c> is <c>HEARTH_KV_MEMORY</c>.
+/// The flag beats the variable.</summary>
+static class Flag
+{
+    public static Option<string?> Text(string name, string description, string? fallback = null) =>
+        Of<string?>(name, description, fallback, text => text);
+
+    public static Option<int> Number(string name, string description, int fallback) =>
+        Of(name, description, fallback, text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : throw new FormatException($"'{text}' is not a whole number"));
+
+    /// <summary>Bytes; null means the program chooses.</summary>
+    public static Option<long?> Size(string name, string description) =>
+        Of<long?>(name, description, null, text => text == "auto" ? null : ByteSize.Parse(text));
+
+    public static Option<bool> Switch(string name, string description) => new(name) { Description = description };
+
+    public static string VariableOf(string name) => "HEARTH_" + name.TrimStart('-').Replace('-', '_').ToUpperInvariant();
+
+    static Option<T> Of<T>(string name, string description, T fallback, Func<string, T> parse)
+    {
+        var variable = VariableOf(name);
+        var shown = fallback is null ? "" : $" [default: {fallback}]";
+        return new Option<T>(name)
+        {
+            Description = $"{description}{shown} ({variable})",
+            HelpName = typeof(T) == typeof(int) ? "N" : typeof(T) == typeof(long?) ? "SIZE" : "TEXT",
+            CustomParser = result => Parse(result, result.Tokens[0].Value, name, parse),
+            DefaultValueFactory = result => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value
+                ? Parse(result, value, variable, parse)
+                : fallback,
+        };
+    }
+
+    static T Parse<T>(ArgumentResult result, string text, string source, Func<string, T> parse)
+    {
+        try
+        {
+            return parse(text);
+        }
+        catch (FormatException error)
+        {
+            result.AddError($"{source}: {error.Message}.");
+            return default!;
+        }
+    }
+}
