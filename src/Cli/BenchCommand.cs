@@ -14,7 +14,7 @@ static class BenchCommand
     {
         var url = Flag.Text("--url", "The server", "http://127.0.0.1:8080");
         var apiKey = Flag.Text("--api-key", "The key, if the server wants one");
-        var model = Flag.Text("--model", "The model's name; the first one listed if not given");
+        var model = Flag.Text("--served-model", "The model's name; the first one listed if not given");
         var history = Flag.Text("--history", "Tokens of history before the measured turn, a list", "0,500,1000,2000");
         var concurrency = Flag.Text("--concurrency", "Chats at once, a list; empty skips this part", "1,4,16");
         var newTokens = Flag.Number("--new-tokens", "Tokens of the measured message", 32);

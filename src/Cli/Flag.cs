@@ -27,10 +27,9 @@ static class Flag
     static Option<T> Of<T>(string name, string description, T fallback, Func<string, T> parse)
     {
         var variable = VariableOf(name);
-        var shown = fallback is null ? "" : $" [default: {fallback}]";
         return new Option<T>(name)
         {
-            Description = $"{description}{shown} ({variable})",
+            Description = $"{description} ({variable})",
             HelpName = typeof(T) == typeof(int) ? "N" : typeof(T) == typeof(long?) ? "SIZE" : "TEXT",
             CustomParser = result => Parse(result, result.Tokens[0].Value, name, parse),
             DefaultValueFactory = result => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value
