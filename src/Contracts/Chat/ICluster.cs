@@ -60,6 +60,9 @@ public sealed record ConversationInfo
     public required string Tier { get; init; }
 
     public required long Bytes { get; init; }
+
+    /// <summary>Tokens whose keys and values the store holds: what would survive this process.</summary>
+    public int SpilledTokens { get; init; }
 }
 
 /// <param name="Ready">Whether turns are accepted now.</param>
