@@ -1,0 +1,176 @@
+using System.Text;
+using System.Text.Json;
+using Hearth.Text.Tokenizers;
+
+namespace Hearth.Text;
+
+/// <summary>
+/// A model's tokenizer, read from a Hugging Face <c>tokenizer.json</c>. Immutable and safe for use by many threads.
+/// </summary>
+public sealed class Tokenizer
+{
+    const string FileName = "tokenizer.json";
+    readonly Pipeline _pipeline;
+    readonly string?[] _tokenOf;
+
+    /// <summary>What the decoder is given for an id: added tokens that are matched normalized come out normalized.</summary>
+    readonly string?[] _decodedFormOf;
+    readonly byte[]?[] _bytesOf;
+    readonly bool[] _isSpecial;
+    readonly bool[] _isControl;
+    readonly Dictionary<string, int> _addedIdOf;
+
+    Tokenizer(Pipeline pipeline)
+    {
+        _pipeline = pipeline;
+        var vocabulary = pipeline.Model.Vocabulary;
+        var size = pipeline.AddedTokens.Select(token => token.Id + 1).Append(vocabulary.Size).Max();
+        _tokenOf = new string?[size];
+        _bytesOf = new byte[size][];
+        _isSpecial = new bool[size];
+        _isControl = new bool[size];
+        _addedIdOf = [];
+        for (var id = 0; id < vocabulary.Size; id++)
+        {
+            _tokenOf[id] = vocabulary.TokenOf(id);
+        }
+
+        _decodedFormOf = [.. _tokenOf];
+
+        foreach (var token in pipeline.AddedTokens)
+        {
+            _tokenOf[token.Id] = token.Content;
+            _decodedFormOf[token.Id] = token.Normalized ? pipeline.Normalize(token.Content) : token.Content;
+            _isSpecial[token.Id] = token.Special;
+            _isControl[token.Id] = token.IsControl;
+            _addedIdOf[token.Content] = token.Id;
+        }
+    }
+
+    /// <summary>Reads the tokenizer of a checkpoint.</summary>
+    /// <param name="directory">The checkpoint's folder, which holds tokenizer.json.</param>
+    /// <exception cref="TokenizerException">The file is missing, broken, too large or uses what is not supported.</exception>
+    public static Tokenizer Load(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        try
+        {
+            var file = new FileInfo(path);
+            if (!file.Exists)
+            {
+                throw new TokenizerException(path, "", "does not exist; the model's folder must hold its tokenizer");
+            }
+
+            if (file.Length > Limits.Tokenizer.FileBytesMax)
+            {
+                throw new TokenizerException(
+                    path, "", $"has {file.Length} bytes; at most {Limits.Tokenizer.FileBytesMax} are supported");
+            }
+
+            using var document = JsonDocument.Parse(File.ReadAllBytes(path), new() { MaxDepth = Limits.Tokenizer.JsonDepthMax });
+            return new(new Pipeline(JsonField.Root(path, document.RootElement)));
+        }
+        catch (JsonException e)
+        {
+            throw new TokenizerException(path, "", $"is not valid JSON: {e.Message}", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new TokenizerException(path, "", $"cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The highest id plus one; a model's output may be wider.</summary>
+    public int VocabularySize => _tokenOf.Length;
+
+    /// <summary>Encodes trusted text: control tokens in it are recognised.</summary>
+    /// <param name="addSpecialTokens">Whether to add what the file puts around a text, such as a beginning-of-text token.</param>
+    public int[] Encode(string text, bool addSpecialTokens) => Encode(text, Trust.Everywhere, addSpecialTokens);
+
+    /// <summary>Encodes somebody's text: no control token is recognised in it.</summary>
+    /// <param name="addSpecialTokens">Whether to add what the file puts around a text, such as a beginning-of-text token.</param>
+    public int[] EncodePlain(string text, bool addSpecialTokens) => Encode(text, Trust.Nowhere, addSpecialTokens);
+
+    /// <summary>
+    /// Encodes a rendered chat template as one text; control tokens are recognised only where they lie wholly in template
+    /// text. Adds no special tokens, for a template writes its own.
+    /// </summary>
+    public int[] Encode(IReadOnlyList<TextSegment> segments)
+        => Encode(string.Concat(segments.Select(segment => segment.Text)), Trust.Of(segments), addSpecialTokens: false);
+
+    /// <summary>The text of the ids. Ids outside the vocabulary are left out; bytes that are not UTF-8 become U+FFFD.</summary>
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens)
+    {
+        var decoder = new IncrementalDecoder(this, skipSpecialTokens);
+        var text = new StringBuilder();
+        foreach (var id in ids)
+        {
+            text.Append(decoder.Push(id));
+        }
+
+        return text.Append(decoder.Flush()).ToString();
+    }
+
+    public int? IdOf(string token) => _addedIdOf.TryGetValue(token, out var id) ? id : _pipeline.Model.Vocabulary.IdOf(token);
+
+    /// <summary>The token as the vocabulary writes it, such as 'Ġthe' or '▁the'; null for an id outside the vocabulary.</summary>
+    public string? TokenOf(int id) => (uint)id < (uint)_tokenOf.Length ? _tokenOf[id] : null;
+
+    /// <summary>Whether the token is flagged special and so left out of decoded text on request.</summary>
+    public bool IsSpecial(int id) => (uint)id < (uint)_isSpecial.Length && _isSpecial[id];
+
+    /// <summary>
+    /// Whether the token steers the model and so never comes from user text: the special ones, and others of the form
+    /// <c>&lt;|..|&gt;</c>.
+    /// </summary>
+    public bool IsControl(int id) => (uint)id < (uint)_isControl.Length && _isControl[id];
+
+    /// <summary>The bytes of text that the token stands for, perhaps part of a code point; none outside the vocabulary.</summary>
+    public ReadOnlySpan<byte> BytesOf(int id)
+    {
+        if (DecodedFormOf(id) is not { } token)
+        {
+            return [];
+        }
+
+        return _bytesOf[id] ??= _pipeline.Decoder.BytesOf(token);
+    }
+
+    internal string? DecodedFormOf(int id) => (uint)id < (uint)_decodedFormOf.Length ? _decodedFormOf[id] : null;
+
+    internal TokenSink OpenDecoder(TokenSink output) => _pipeline.Decoder.Open(output);
+
+    int[] Encode(string text, Trust trust, bool addSpecialTokens)
+    {
+        var ids = new List<int>(text.Length / 3 + 8);
+        if (addSpecialTokens)
+        {
+            ids.AddRange(_pipeline.PostProcessor.Prefix);
+        }
+
+        _pipeline.Encode(WellFormed(text), trust, ids);
+        if (addSpecialTokens)
+        {
+            ids.AddRange(_pipeline.PostProcessor.Suffix);
+        }
+
+        return [.. ids];
+    }
+
+    /// <summary>The text with a U+FFFD for every lone surrogate, which no UTF-8 can hold.</summary>
+    static string WellFormed(string text)
+    {
+        if (text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') < 0)
+        {
+            return text;
+        }
+
+        var output = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes())
+        {
+            output.Append(rune);
+        }
+
+        return output.ToString();
+    }
+}

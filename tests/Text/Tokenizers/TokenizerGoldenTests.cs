@@ -1,0 +1,123 @@
+using System.Text.Json;
+using Xunit;
+
+namespace Hearth.Text.Tests.Tokenizers;
+
+/// <summary>Ids and texts against those of the Rust tokenizers library.</summary>
+public sealed class TokenizerGoldenTests
+{
+    public static TheoryData<string> Names => new(
+        "added_token_flags", "bloom_bytelevel", "clip_bpe", "deepseek_bytelevel", "falcon_bytelevel", "gemma_spm",
+        "gpt2_bytelevel", "gpt_neox_bytelevel", "llama2_metaspace_first", "llama2_spm", "llama3_bytelevel", "mistral_v3_spm",
+        "o200k_bytelevel", "phi3_spm", "qwen2_bytelevel", "roberta_bytelevel", "starcoder_bytelevel");
+
+    public static TheoryData<string> Checkpoints => new("llama3_chat", "mistral_chat", "qwen25_chat");
+
+    [Theory, MemberData(nameof(Names))]
+    public void IdsOfEveryTextAreTheReference(string name)
+    {
+        var (tokenizer, cases) = Open(name);
+        var mismatches = new Mismatches();
+        foreach (var item in cases.GetProperty("cases").EnumerateArray())
+        {
+            var text = item.GetProperty("text").GetString()!;
+            var ids = Ids(item, "ids");
+            mismatches.Compare($"ids of {text}", ids, tokenizer.Encode(text, addSpecialTokens: true));
+            var plain = item.TryGetProperty("ids_no_special", out _) ? Ids(item, "ids_no_special") : ids;
+            mismatches.Compare($"ids without special of {text}", plain, tokenizer.Encode(text, addSpecialTokens: false));
+        }
+
+        mismatches.AssertNone(comparedMin: 1000);
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void TextOfEveryIdSequenceIsTheReference(string name)
+    {
+        var (tokenizer, cases) = Open(name);
+        var mismatches = new Mismatches();
+        foreach (var item in cases.GetProperty("cases").EnumerateArray())
+        {
+            Compare(item, "decode_skip", "decode_keep");
+        }
+
+        foreach (var item in cases.GetProperty("decode_cases").EnumerateArray())
+        {
+            Compare(item, "skip", "keep");
+        }
+
+        mismatches.AssertNone(comparedMin: 1000);
+
+        void Compare(JsonElement item, string skip, string keep)
+        {
+            var ids = Ids(item, "ids");
+            var what = $"text of {string.Join(' ', ids)}";
+            mismatches.Compare(what, item.GetProperty(skip).GetString()!, tokenizer.Decode(ids, skipSpecialTokens: true));
+            mismatches.Compare(what, item.GetProperty(keep).GetString()!, tokenizer.Decode(ids, skipSpecialTokens: false));
+        }
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void EveryPrefixOfAStreamDecodesAsTheReference(string name)
+    {
+        var (tokenizer, cases) = Open(name);
+        var mismatches = new Mismatches();
+        foreach (var item in cases.GetProperty("stream_cases").EnumerateArray())
+        {
+            ComparePrefixes(tokenizer, Ids(item, "ids"), item.GetProperty("prefix_decodes"), mismatches);
+        }
+
+        mismatches.AssertNone(comparedMin: 100);
+    }
+
+    [Theory, MemberData(nameof(Checkpoints))]
+    public void PromptsAndRepliesOfACheckpointAreTheReference(string name)
+    {
+        var tokenizer = Tokenizer.Load(GoldenFolder.PathOf("e2e", name));
+        using var document = GoldenFolder.Json("e2e", name, "e2e.json");
+        var mismatches = new Mismatches();
+        foreach (var item in document.RootElement.GetProperty("cases").EnumerateArray())
+        {
+            if (!item.TryGetProperty("prompt", out var rendered))
+            {
+                continue; // The template refuses these messages.
+            }
+
+            var prompt = rendered.GetString()!;
+            mismatches.Compare(prompt, Ids(item, "prompt_ids"), tokenizer.Encode(prompt, addSpecialTokens: false));
+            ComparePrefixes(tokenizer, Ids(item, "greedy_ids"), item.GetProperty("prefix_texts"), mismatches);
+        }
+
+        mismatches.AssertNone(comparedMin: 20);
+    }
+
+    /// <summary>For each prefix: decoded at once and bit by bit, with what is out so far always a part of it.</summary>
+    static void ComparePrefixes(Tokenizer tokenizer, int[] ids, JsonElement prefixes, Mismatches mismatches)
+    {
+        var stream = new IncrementalDecoder(tokenizer, skipSpecialTokens: true);
+        var streamed = "";
+        for (var count = 1; count <= ids.Length; count++)
+        {
+            var expected = prefixes[count - 1].GetString()!;
+            var what = $"text of {string.Join(' ', ids.Take(count))}";
+            streamed += stream.Push(ids[count - 1]);
+            mismatches.Compare($"{what}, at once", expected, tokenizer.Decode(ids.AsSpan(0, count), skipSpecialTokens: true));
+            mismatches.Compare($"{what}, streamed", expected[..Math.Min(streamed.Length, expected.Length)], streamed);
+
+            var prefix = new IncrementalDecoder(tokenizer, skipSpecialTokens: true);
+            mismatches.Compare($"{what}, flushed", expected,
+                string.Concat(ids.Take(count).Select(prefix.Push).ToArray()) + prefix.Flush());
+        }
+
+        mismatches.Compare("whole stream", prefixes[ids.Length - 1].GetString()!, streamed + stream.Flush());
+    }
+
+    static (Tokenizer Tokenizer, JsonElement Cases) Open(string name)
+    {
+        var folder = GoldenFolder.PathOf("tokenizers", name);
+        using var document = GoldenFolder.Json("tokenizers", name, "cases.json");
+        return (Tokenizer.Load(folder), document.RootElement.Clone());
+    }
+
+    static int[] Ids(JsonElement item, string member)
+        => [.. item.GetProperty(member).EnumerateArray().Select(id => id.GetInt32())];
+}
