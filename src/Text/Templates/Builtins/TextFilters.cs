@@ -1,0 +1,221 @@
+using System.Text;
+
+namespace Hearth.Text.Templates;
+
+/// <summary>Filters over strings; what is no string is printed first, as in jinja2.</summary>
+static class TextFilters
+{
+    public static readonly BuiltinTable Table = new()
+    {
+        { "string", "value", (run, c) => c.Soft(run, 0) },
+        { "upper", "value", (run, c) => Characters.Upper(run, c.Soft(run, 0)) },
+        { "lower", "value", (run, c) => Characters.Lower(run, c.Soft(run, 0)) },
+        { "title", "value", (run, c) => Strings.TitleWords(run, c.Soft(run, 0)) },
+        { "capitalize", "value", (run, c) => Strings.Capitalize(run, c.Soft(run, 0)) },
+        { "trim", "value chars?", (run, c) => Strings.Strip(c.Soft(run, 0), c.Optional(1) is null or NoneValue ? null : c.Text(1)) },
+        { "replace", "value old new count?", (run, c) => Strings.Replace(run, c.Soft(run, 0), c.Soft(run, 1), c.Soft(run, 2), c.Int(3, -1)) },
+        { "center", "value width?", (run, c) => Strings.Pad(run, c.Soft(run, 0), c.Int(1, 80), Strings.CenterShare(c.Int(1, 80))) },
+        { "indent", "value width? first? blank?", Indent },
+        { "truncate", "value length? killwords? end? leeway?", Truncate },
+        { "wordwrap", "value width? break_long_words? wrapstring? break_on_hyphens?", WordWrap },
+        { "wordcount", "value", (run, c) => IntValue.Of(CountWords(c.Soft(run, 0).Text)) },
+        { "format", "value *", Format },
+        { "escape", "value", Escape },
+        { "e", "value", Escape },
+        { "forceescape", "value", Escape },
+        { "safe", "value", (run, c) => c.Soft(run, 0) },
+        { "striptags", "value", StripTags },
+        { "urlencode", "value", UrlEncode },
+        { "xmlattr", "value autospace?", XmlAttributes },
+        { "pprint", "value", (run, c) => Printer.Repr(run, c[0]) },
+        { "tojson", "value ensure_ascii? indent? separators? sort_keys?", ToJson },
+    };
+
+    static StrValue ToJson(Run run, Call call)
+    {
+        var indent = call.Optional(2) switch
+        {
+            null or NoneValue => null,
+            StrValue text => text.Text,
+            _ => new string(' ', Math.Clamp(call.Int(2), 0, TemplateLimits.Precision)),
+        };
+        var (item, key) = (indent is null ? ", " : ",", ": ");
+        if (call.Optional(3) is SequenceValue { Values: [StrValue itemText, StrValue keyText] })
+            (item, key) = (itemText.Text, keyText.Text);
+        return Json.Write(run, call[0], new JsonStyle(indent, item, key, SortKeys: call.IsTrue(4), AsciiOnly: call.IsTrue(1)));
+    }
+
+    static StrValue Indent(Run run, Call call)
+    {
+        var value = call.Text(0);
+        var width = call.Optional(1) is StrValue text ? text : new StrBuilder(run).Append(StrValue.Template(" "), call.Int(1, 4)).ToStr();
+        var (first, blank) = (call.IsTrue(2), call.IsTrue(3));
+        var newline = StrValue.Template("\n");
+        var lines = Strings.SplitLines(run, new StrBuilder(run).Append(value).Append(newline).ToStr()).Values;
+        return Strings.Join(run, newline, lines, (line, i) =>
+            i == 0 ? (first ? Joined(run, width, (StrValue)line) : (StrValue)line)
+            : blank || line.IsTrue ? Joined(run, width, (StrValue)line) : StrValue.Empty);
+    }
+
+    static StrValue Joined(Run run, StrValue left, StrValue right) => new StrBuilder(run).Append(left).Append(right).ToStr();
+
+    static Value Truncate(Run run, Call call)
+    {
+        var (length, end) = (call.Int(1, 255), call.Soft(run, 3, "..."));
+        if (length < end.CodePoints)
+            throw EvaluationError.Runtime($"expected length >= {end.CodePoints}, got {length}");
+        var value = call.Text(0);
+        if (value.CodePoints <= (long)length + call.Int(4, 5))
+            return value;
+        var kept = value.Part(0, value.Offset(length - end.CodePoints));
+        var space = call.IsTrue(2) ? -1 : kept.Text.LastIndexOf(' ');
+        return Joined(run, space < 0 ? kept : kept.Part(0, space), end);
+    }
+
+    static StrValue WordWrap(Run run, Call call)
+    {
+        var width = call.Int(1, 79);
+        if (width <= 0)
+            throw EvaluationError.Runtime($"invalid width {width} (must be > 0)");
+        var newline = StrValue.Template("\n");
+        var separator = call.Optional(3) is null or NoneValue ? newline : call.Text(3);
+        var lines = Strings.SplitLines(run, call.Text(0)).Values;
+        return Strings.Join(run, newline, lines, (line, _) =>
+            Strings.Join(run, separator, Wrap(run, (StrValue)line, width, call.IsTrue(2, true)), (piece, _) => (StrValue)piece));
+    }
+
+    /// <summary>The lines of at most so many characters that a line breaks into, between words where it can.</summary>
+    static List<Value> Wrap(Run run, StrValue line, int width, bool breakLongWords)
+    {
+        var lines = new List<Value>();
+        var text = line.Text;
+        int start = 0, end = 0;
+        for (var at = 0; at < text.Length;)
+        {
+            run.Spend(1);
+            var wordStart = at;
+            while (wordStart < text.Length && Characters.IsSpace(text[wordStart]))
+                wordStart++;
+            var wordEnd = wordStart;
+            while (wordEnd < text.Length && !Characters.IsSpace(text[wordEnd]))
+                wordEnd++;
+            if (wordStart == wordEnd)
+                break;
+            if (end > start && wordEnd - start > width)
+            {
+                lines.Add(line.Part(start, end));
+                start = end = wordStart;
+            }
+            else if (end == start && lines.Count > 0)
+            {
+                start = wordStart;
+            }
+            for (; breakLongWords && wordEnd - start > width; start += width)
+                lines.Add(line.Part(start, start + width));
+            at = end = wordEnd;
+        }
+        if (end > start)
+            lines.Add(line.Part(start, end));
+        return lines;
+    }
+
+    static int CountWords(string text)
+    {
+        var count = 0;
+        for (var i = 0; i < text.Length; i++)
+        {
+            var isWord = char.IsLetterOrDigit(text[i]) || text[i] == '_';
+            count += isWord && (i == 0 || !(char.IsLetterOrDigit(text[i - 1]) || text[i - 1] == '_')) ? 1 : 0;
+        }
+        return count;
+    }
+
+    static StrValue Format(Run run, Call call)
+    {
+        if (call.Rest.Named.Length == 0)
+            return Printf.Format(run, call.Soft(run, 0), SequenceValue.Tuple(call.Rest.Positional));
+        if (call.Rest.Positional.Length > 0)
+            throw EvaluationError.Runtime("can't handle positional and keyword arguments at the same time");
+        var named = new DictValue();
+        foreach (var (key, value) in call.Rest.Named)
+            named.Entries[key] = value;
+        return Printf.Format(run, call.Soft(run, 0), named);
+    }
+
+    static StrValue Escape(Run run, Call call) => Characters.Map(run, call.Soft(run, 0), static (text, i) => text[i] switch
+    {
+        '&' => "&amp;",
+        '<' => "&lt;",
+        '>' => "&gt;",
+        '\'' => "&#39;",
+        '"' => "&#34;",
+        _ => text.Substring(i, StrValue.Width(text, i)),
+    });
+
+    static StrValue StripTags(Run run, Call call)
+    {
+        var value = call.Soft(run, 0);
+        var plain = new StrBuilder(run);
+        for (var at = 0; at < value.Text.Length;)
+        {
+            var open = value.Text.IndexOf('<', at);
+            var isComment = open >= 0 && string.CompareOrdinal(value.Text, open, "<!--", 0, 4) == 0;
+            var mark = isComment ? "-->" : ">";
+            var close = open < 0 ? -1 : value.Text.IndexOf(mark, open, StringComparison.Ordinal);
+            plain.Append(value, at, close < 0 ? value.Text.Length : open);
+            at = close < 0 ? value.Text.Length : close + mark.Length;
+        }
+        var words = Strings.Split(run, plain.ToStr(), null, -1).Values;
+        var text = Strings.Join(run, StrValue.Template(" "), words, (word, _) => (StrValue)word);
+        foreach (var (entity, character) in (ReadOnlySpan<(string, string)>)
+            [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&amp;", "&")])
+        {
+            // What an entity turns into is as trusted as the text around it: data, unless all of it is template text.
+            var replacement = text.IsTemplate ? StrValue.Template(character) : StrValue.Data(character);
+            text = Strings.Replace(run, text, StrValue.Template(entity), replacement, -1);
+        }
+        return text;
+    }
+
+    static StrValue UrlEncode(Run run, Call call)
+    {
+        if (call[0] is StrValue text)
+            return Quote(run, text, isQuery: false);
+        if (call[0] is not (DictValue or SequenceValue))
+            return Quote(run, call.Soft(run, 0), isQuery: false);
+        var pairs = call[0] is DictValue dict ? dict.Pairs(run) : call[0].Elements(run);
+        return Strings.Join(run, StrValue.Template("&"), pairs, (pair, _) => pair.Elements(run) is [var key, var value]
+            ? new StrBuilder(run).Append(Quote(run, Printer.Str(run, key), isQuery: true)).Append("=", isTemplate: true)
+                .Append(Quote(run, Printer.Str(run, value), isQuery: true)).ToStr()
+            : throw EvaluationError.Runtime("urlencode expects pairs"));
+    }
+
+    static StrValue Quote(Run run, StrValue value, bool isQuery) => Characters.Map(run, value, (text, i) =>
+    {
+        if (char.IsAsciiLetterOrDigit(text[i]) || "_.-~".Contains(text[i]) || (text[i] == '/' && !isQuery))
+            return text[i].ToString();
+        if (text[i] == ' ' && isQuery)
+            return "+";
+        var bytes = Encoding.UTF8.GetBytes(text.Substring(i, StrValue.Width(text, i)));
+        return string.Concat(bytes.Select(b => $"%{b:X2}"));
+    });
+
+    static StrValue XmlAttributes(Run run, Call call)
+    {
+        var pairs = call[0] is DictValue dict ? dict.Pairs(run) : throw EvaluationError.Runtime("xmlattr expects a mapping");
+        var result = new StrBuilder(run);
+        foreach (var pair in pairs.Cast<SequenceValue>())
+        {
+            var (key, value) = (pair.Values[0], pair.Values[1]);
+            if (value is NoneValue or UndefinedValue)
+                continue;
+            if (result.Length > 0 || call.IsTrue(1, true))
+                result.Append(" ", isTemplate: true);
+            result.Append(Filters.Apply(run, "escape", key, Arguments.None) as StrValue ?? StrValue.Empty)
+                .Append("=\"", isTemplate: true)
+                .Append(Filters.Apply(run, "escape", value, Arguments.None) as StrValue ?? StrValue.Empty)
+                .Append("\"", isTemplate: true);
+        }
+        return result.ToStr();
+    }
+}

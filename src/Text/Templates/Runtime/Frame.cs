@@ -1,0 +1,31 @@
+namespace Hearth.Text.Templates;
+
+/// <summary>A scope: one slot for every name of the template, and the scope around it.</summary>
+sealed class Frame
+{
+    readonly Frame? _outer;
+
+    public Frame(Run run, int names, Frame? outer)
+    {
+        run.Spend(names / 8);
+        Run = run;
+        Slots = new Value?[names];
+        _outer = outer;
+    }
+
+    public Run Run { get; }
+
+    public Value?[] Slots { get; }
+
+    public Frame Inner() => new(Run, Slots.Length, this);
+
+    public Value? Lookup(int slot)
+    {
+        for (var frame = this; frame is not null; frame = frame._outer)
+        {
+            if (frame.Slots[slot] is { } value)
+                return value;
+        }
+        return null;
+    }
+}
