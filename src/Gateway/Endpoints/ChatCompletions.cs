@@ -1,0 +1,61 @@
+using Hearth.Contracts;
+using Microsoft.AspNetCore.Http;
+
+namespace Hearth.Gateway;
+
+/// <summary><c>POST /v1/chat/completions</c>: (1) read, (2) check, (3) admit, (4) find the conversation, (5) run, (6) send.</summary>
+sealed class ChatCompletions(ICluster cluster, TurnDoor door, TurnReply reply, TimeProvider time)
+{
+    public async Task HandleAsync(HttpContext http)
+    {
+        // (1)
+        var (body, bad) = await RequestBody.ReadAsync(http);
+        using (body)
+        {
+            if (body is null)
+            {
+                await ErrorReply.SendAsync(http, bad!);
+                return;
+            }
+            // (2)
+            var faults = new Faults();
+            if (ChatRequest.Read(body.Root, cluster.Models, faults) is not { } request)
+            {
+                await ErrorReply.SendAsync(http, faults.First!);
+                return;
+            }
+            // (3)
+            if (await door.RefusesAsync(http, out var lease))
+            {
+                return;
+            }
+            using (lease)
+            {
+                await RunAsync(http, request, body.Hash);
+            }
+        }
+    }
+
+    async Task RunAsync(HttpContext http, ChatRequest request, string bodyHash)
+    {
+        // (4)
+        var (conversation, mode) = await ConversationFinder.FindAsync(http, request, cluster);
+        var turn = new ChatTurn
+        {
+            Id = TurnIds.Of(http),
+            Tenant = http.Tenant(),
+            Conversation = conversation,
+            Model = request.Model,
+            History = mode,
+            Items = request.Items,
+            BodyHash = bodyHash,
+            Generation = request.Generation,
+            TemplateArguments = request.TemplateArguments,
+            CacheSalt = request.CacheSalt,
+        };
+        // (5) and (6)
+        var head = new ReplyHead(RequestContext.NewId("chatcmpl-"), time.GetUtcNow().ToUnixTimeSeconds(), request.Model,
+            request.Generation.Choices, request.Generation.Logprobs, request.Delivery);
+        await reply.SendAsync(http, TurnStreams.RunAsync(cluster, turn, http.RequestAborted), new ChatFormat(head), "chat");
+    }
+}

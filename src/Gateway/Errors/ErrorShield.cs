@@ -1,0 +1,51 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Hearth.Gateway;
+
+/// <summary>The outermost step: whatever goes wrong inside leaves as OpenAI's error shape, or as an aborted connection
+/// when part of an answer is out already.</summary>
+sealed class ErrorShield(RequestDelegate next, ILogger<ErrorShield> logger)
+{
+    public async Task InvokeAsync(HttpContext http)
+    {
+        try
+        {
+            await next(http);
+            if (http.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null, ContentType: null })
+            {
+                await ErrorReply.SendAsync(http, ApiError.OfStatus(http.Response.StatusCode, Where(http)));
+            }
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            http.SetOutcome("cancelled");
+        }
+        catch (BadHttpRequestException e)
+        {
+            await RefuseAsync(http, ApiError.OfStatus(e.StatusCode, Where(http)));
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            Log.RequestFailed(logger, e, http.RequestId());
+            await RefuseAsync(http, ApiError.Internal);
+        }
+    }
+
+    static Task RefuseAsync(HttpContext http, ApiError error)
+    {
+        if (!http.Response.HasStarted)
+        {
+            return ErrorReply.SendAsync(http, error);
+        }
+        http.SetOutcome(error.Code);
+        http.Abort();
+        return Task.CompletedTask;
+    }
+
+    static string Where(HttpContext http)
+    {
+        var path = http.Request.Path.Value ?? "";
+        return http.Request.Method + " " + (path.Length > Limits.HeaderValueMax ? path[..Limits.HeaderValueMax] + "…" : path);
+    }
+}

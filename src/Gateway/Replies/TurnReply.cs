@@ -1,0 +1,176 @@
+using System.Globalization;
+using Hearth.Contracts;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Hearth.Gateway;
+
+/// <summary>Sends a turn's events to the client, as a stream or as a whole. The headers wait for the turn's start, since they
+/// say where it runs and what the cache served; a reply is closed only after the turn's commit.</summary>
+sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics metrics, ILogger<TurnReply> logger)
+{
+    public async Task SendAsync(HttpContext http, IAsyncEnumerable<TurnEvent> turn, ReplyFormat format, string operation)
+    {
+        var record = metrics.Begin(operation);
+        try
+        {
+            await using var events = new TurnEvents(turn, time, http.RequestAborted);
+            switch (await events.NextAsync())
+            {
+                case TurnStarted started:
+                    SetHeaders(http, started, record);
+                    await (format.Head.Delivery.Stream
+                        ? StreamAsync(http, events, format, record)
+                        : WholeAsync(http, events, format, record));
+                    break;
+                case TurnFailed failed:
+                    await ErrorReply.SendAsync(http, failed.Failure);
+                    break;
+                case var other:
+                    throw new InvalidOperationException($"A turn began with {other.GetType().Name}.");
+            }
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            http.SetOutcome("cancelled");
+        }
+        catch (TimeoutException)
+        {
+            http.SetOutcome("slow_client");
+            Log.SlowClient(logger, http.RequestId(), options.WriteTimeout.TotalSeconds);
+            http.Abort();
+        }
+        finally
+        {
+            metrics.End(record, http.Outcome());
+            Log.TurnDone(logger, http.RequestId(), operation, http.Outcome(), record.Usage.PromptTokens, record.Usage.CachedTokens,
+                record.Usage.CompletionTokens, (long)time.GetElapsedTime(record.StartedAt).TotalMilliseconds);
+        }
+    }
+
+    async Task StreamAsync(HttpContext http, TurnEvents events, ReplyFormat format, TurnRecord record)
+    {
+        SseWriter.SetHeaders(http);
+        using var sse = new SseWriter(http, time, options.WriteTimeout);
+        var reasons = new FinishReason[format.Head.Choices];
+        for (var i = 0; i < reasons.Length && format.HasOpening; i++)
+        {
+            sse.Data(json => format.Opening(json, i));
+        }
+        await http.Response.StartAsync(http.RequestAborted);
+        await sse.FlushAsync();
+        while (true)
+        {
+            switch (await events.NextAsync(options.Heartbeat))
+            {
+                case null:
+                    sse.Heartbeat();
+                    break;
+                case TurnDelta { Text: "", Logprobs: [] }:
+                    continue;
+                case TurnDelta delta:
+                    metrics.FirstText(record);
+                    sse.Data(json => format.Delta(json, delta));
+                    break;
+                case ChoiceFinished choice:
+                    reasons[choice.Choice] = choice.Reason;
+                    continue;
+                case TurnFinished finished:
+                    record.Usage = finished.Usage;
+                    await CloseAsync(sse, format, reasons, finished.Usage);
+                    return;
+                case TurnFailed failed:
+                    await BreakOffAsync(http, sse, failed.Failure);
+                    return;
+            }
+            await sse.FlushAsync();
+        }
+    }
+
+    static async Task CloseAsync(SseWriter sse, ReplyFormat format, FinishReason[] reasons, Usage usage)
+    {
+        for (var i = 0; i < reasons.Length; i++)
+        {
+            sse.Data(json => format.End(json, i, reasons[i]));
+            await sse.FlushAsync();
+        }
+        if (format.Head.Delivery.IncludeUsage)
+        {
+            sse.Data(json => format.UsageChunk(json, usage));
+            await sse.FlushAsync();
+        }
+        sse.Done();
+        await sse.FlushAsync();
+    }
+
+    // A failed stream must never look complete, also to clients that overlook the error: no [DONE], and the connection breaks.
+    static async Task BreakOffAsync(HttpContext http, SseWriter sse, TurnFailure failure)
+    {
+        var error = ApiError.Of(failure);
+        http.SetOutcome(error.Code);
+        sse.Data(json => ErrorReply.Write(json, error));
+        await sse.FlushAsync();
+        http.Abort();
+    }
+
+    async Task WholeAsync(HttpContext http, TurnEvents events, ReplyFormat format, TurnRecord record)
+    {
+        var choices = new ChoiceText[format.Head.Choices];
+        for (var i = 0; i < choices.Length; i++)
+        {
+            choices[i] = new ChoiceText();
+        }
+        while (true)
+        {
+            switch (await events.NextAsync())
+            {
+                case TurnDelta delta:
+                    metrics.FirstText(record);
+                    choices[delta.Choice].Text.Append(delta.Text);
+                    choices[delta.Choice].Logprobs.AddRange(delta.Logprobs);
+                    break;
+                case ChoiceFinished choice:
+                    choices[choice.Choice].Reason = choice.Reason;
+                    break;
+                case TurnFinished finished:
+                    record.Usage = finished.Usage;
+                    await JsonReply.SendAsync(http, 200, json => format.Whole(json, choices, finished.Usage));
+                    return;
+                case TurnFailed failed:
+                    await ErrorReply.SendAsync(http, failed.Failure);
+                    return;
+            }
+        }
+    }
+
+    void SetHeaders(HttpContext http, TurnStarted started, TurnRecord record)
+    {
+        var headers = http.Response.Headers;
+        headers["openai-processing-ms"] =
+            ((long)time.GetElapsedTime(record.StartedAt).TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
+        if (started.Conversation.Value is { Length: > 0 } conversation)
+        {
+            headers["x-hearth-conversation"] = RequestContext.HeaderSafe(conversation);
+        }
+        headers["x-hearth-turn"] = RequestContext.HeaderSafe(started.Turn.Value);
+        headers["x-hearth-silo"] = RequestContext.HeaderSafe(started.Silo);
+        var origin = Name(started.Cache);
+        headers["x-hearth-cache"] = origin;
+        if (started.CacheReason is { Length: > 0 } reason)
+        {
+            headers["x-hearth-cache-reason"] = RequestContext.HeaderSafe(reason);
+        }
+        record.Cache = origin;
+        record.Usage = new Usage(started.PromptTokens, 0, started.CachedTokens);
+    }
+
+    static string Name(CacheOrigin origin) => origin switch
+    {
+        CacheOrigin.New => "new",
+        CacheOrigin.Hit => "hit",
+        CacheOrigin.Restored => "restored",
+        CacheOrigin.Pulled => "pulled",
+        CacheOrigin.Recomputed => "recomputed",
+        _ => throw new ArgumentOutOfRangeException(nameof(origin), origin, null),
+    };
+}
