@@ -1,0 +1,118 @@
+using Hearth.Kernels;
+
+namespace Hearth.Engine.Checkpoints;
+
+/// <summary>A model's directory as Hugging Face lays it out: config.json, generation_config.json, and the weights in
+/// model.safetensors or in the shards that model.safetensors.index.json names.</summary>
+sealed class Checkpoint : IDisposable
+{
+    const string SingleName = "model.safetensors";
+    internal const string IndexName = "model.safetensors.index.json";
+
+    readonly Dictionary<string, (SafetensorsFile File, TensorEntry Entry)> _tensors = new(StringComparer.Ordinal);
+    readonly List<SafetensorsFile> _files = [];
+
+    Checkpoint(string directory, ConfigSection config) => (Directory, Config) = (directory, config);
+
+    public string Directory { get; }
+    public ConfigSection Config { get; }
+    public IReadOnlyList<SafetensorsFile> Files => _files;
+    public IReadOnlyCollection<string> TensorNames => _tensors.Keys;
+
+    /// <exception cref="CheckpointException">Something is missing or not sound.</exception>
+    public static Checkpoint Open(string directory)
+    {
+        var configFile = Path.Combine(directory, "config.json");
+        var config = ConfigSection.Read(configFile)
+            ?? throw new CheckpointException(configFile, null, "the file is missing. Name a directory with a Hugging Face checkpoint.");
+        var checkpoint = new Checkpoint(directory, config);
+        try
+        {
+            checkpoint.OpenFiles();
+            return checkpoint;
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Ids that end a reply: those of generation_config.json, else of config.json.</summary>
+    public int[] EosTokens(int vocabularySize)
+    {
+        var generation = ConfigSection.Read(Path.Combine(Directory, "generation_config.json"));
+        foreach (var config in new[] { generation, Config })
+        {
+            if (config?.IntsOf("eos_token_id", 0, vocabularySize - 1, CheckpointLimits.EosTokensMax) is { } ids)
+                return ids;
+        }
+        return [];
+    }
+
+    public bool Contains(string name) => _tensors.ContainsKey(name);
+
+    /// <exception cref="CheckpointException">The tensor is missing or has another shape.</exception>
+    public (TensorEntry Entry, TensorMemory Data) Tensor(string name, params ReadOnlySpan<long> shape)
+    {
+        if (!_tensors.TryGetValue(name, out var found))
+            throw new CheckpointException(Directory, name, "the tensor is missing. The checkpoint is not complete or not of this family.");
+        if (!found.Entry.Shape.AsSpan().SequenceEqual(shape))
+        {
+            throw new CheckpointException(found.File.Path, name,
+                $"has shape {found.Entry.ShapeText}; config.json asks for [{string.Join(", ", shape.ToArray())}].");
+        }
+        return (found.Entry, found.File.Data(found.Entry));
+    }
+
+    public string FileOf(string name) => _tensors.TryGetValue(name, out var found) ? found.File.Path : Directory;
+
+    public void Dispose()
+    {
+        foreach (var file in _files)
+            file.Dispose();
+    }
+
+    void OpenFiles()
+    {
+        var single = Path.Combine(Directory, SingleName);
+        var indexFile = Path.Combine(Directory, IndexName);
+        if (File.Exists(single))
+        {
+            _files.Add(SafetensorsFile.Open(single));
+            foreach (var entry in _files[0].Tensors)
+                _tensors.Add(entry.Name, (_files[0], entry));
+        }
+        else if (ConfigSection.Read(indexFile, CheckpointLimits.IndexBytesMax) is { } index)
+        {
+            OpenShards(indexFile, index);
+        }
+        else
+        {
+            throw new CheckpointException(Directory, null, $"has neither {SingleName} nor {IndexName}. Convert the weights to safetensors.");
+        }
+    }
+
+    void OpenShards(string indexFile, ConfigSection index)
+    {
+        var map = index.Section("weight_map") ?? throw index.Bad("weight_map", "is missing");
+        var shards = new Dictionary<string, SafetensorsFile>(StringComparer.Ordinal);
+        foreach (var (tensor, name) in map.Strings())
+        {
+            if (!shards.TryGetValue(name, out var shard))
+            {
+                // A plain file name: the index must not lead out of the checkpoint's directory.
+                if (name.AsSpan().ContainsAny(@"/\:") || name.Contains('\0') || !name.EndsWith(".safetensors", StringComparison.Ordinal))
+                    throw map.Bad(tensor, $"names the file '{name}', which is not a safetensors file of this directory");
+                if (shards.Count == CheckpointLimits.ShardsMax)
+                    throw new CheckpointException(indexFile, "weight_map", $"names more than {CheckpointLimits.ShardsMax} files.");
+                shard = SafetensorsFile.Open(Path.Combine(Directory, name));
+                _files.Add(shard);
+                shards.Add(name, shard);
+            }
+            var entry = shard.Find(tensor) ?? throw new CheckpointException(shard.Path, tensor,
+                $"the tensor is not in this file although {IndexName} says so. Download the checkpoint again.");
+            _tensors.Add(tensor, (shard, entry));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using Hearth.Contracts;
+using Hearth.Engine.Checkpoints;
+using Hearth.Engine.Devices;
+using Hearth.Kernels;
+
+namespace Hearth.Engine.Models;
+
+/// <summary>What a checkpoint is loaded for.</summary>
+public sealed record ModelOptions
+{
+    /// <summary>The name that clients ask for; the directory's name if null.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>How keys and values are stored. F32 keeps the reference's logits to 1e-4, F16 costs half of the memory.</summary>
+    public DType KvType { get; init; } = DType.F16;
+
+    /// <summary>Shortens the model's context; null keeps it.</summary>
+    public int? ContextLength { get; init; }
+
+    /// <summary>Threads that read the weights; 0 for one per processor.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Called from the reading threads, one at a time.</summary>
+    public Action<LoadProgress>? Progress { get; init; }
+}
+
+/// <summary>A checkpoint, checked and in memory, from which runners are made. Dispose of it after its runners.</summary>
+public sealed class LoadedModel : IDisposable
+{
+    readonly Checkpoint _checkpoint;
+    readonly ModelSpec _spec;
+    readonly DecoderWeights _weights;
+
+    LoadedModel(Checkpoint checkpoint, ModelSpec spec, DecoderWeights weights, ModelCard card, KvLayout kvLayout)
+    {
+        (_checkpoint, _spec, _weights) = (checkpoint, spec, weights);
+        (Card, KvLayout) = (card, kvLayout);
+    }
+
+    public ModelCard Card { get; }
+
+    /// <summary>The shape of the blocks that its runners' KV pool must have.</summary>
+    public KvLayout KvLayout { get; }
+
+    /// <param name="directory">A Hugging Face checkpoint: config.json and safetensors.</param>
+    /// <exception cref="CheckpointException">It cannot be served; the message says why and what to do.</exception>
+    public static LoadedModel Load(string directory, ModelOptions options, CancellationToken cancellationToken = default)
+    {
+        directory = Path.GetFullPath(directory);
+        var checkpoint = Checkpoint.Open(directory);
+        DecoderWeights? weights = null;
+        try
+        {
+            var spec = Family.Describe(checkpoint);
+            using var context = new KernelContext(options.Threads);
+            weights = new DecoderWeights(checkpoint, spec, context);
+            spec = Shorten(spec, options.ContextLength);
+            var layout = new KvLayout(spec.Layers.Count, spec.KvHeads, spec.HeadDim, options.KvType);
+            var content = Fingerprint.Of(checkpoint, context.Threads, options.Progress, cancellationToken);
+            var card = new ModelCard
+            {
+                Name = options.Name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(directory)),
+                Directory = directory,
+                Family = spec.Family,
+                VocabularySize = spec.VocabularySize,
+                ContextLength = spec.ContextLength,
+                Parameters = weights.Parameters,
+                EosTokens = checkpoint.EosTokens(spec.VocabularySize),
+                Fingerprint = $"{content}-{layout.Type.ToString().ToLowerInvariant()}-b{KvLayout.BlockTokens}",
+                Created = File.GetLastWriteTimeUtc(Path.Combine(directory, "config.json")),
+            };
+            return new(checkpoint, spec, weights, card, layout);
+        }
+        catch
+        {
+            weights?.Dispose();
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    /// <param name="context">The engine loop's own; it and the pool outlive the runner.</param>
+    /// <param name="rowsMax">Most rows of a batch.</param>
+    internal IModelRunner CreateRunner(KernelContext context, KvPool pool, int rowsMax) =>
+        new DecoderRunner(_spec, _weights, new CpuDevice(context, pool, rowsMax));
+
+    public void Dispose()
+    {
+        _weights.Dispose();
+        _checkpoint.Dispose();
+    }
+
+    static ModelSpec Shorten(ModelSpec spec, int? contextLength) => contextLength is not { } length
+        ? spec
+        : length >= 1 && length <= spec.ContextLength
+            ? spec with { ContextLength = length }
+            : throw new ArgumentOutOfRangeException(nameof(contextLength), length, $"the model's context is {spec.ContextLength} tokens");
+}

@@ -1,0 +1,108 @@
+using Hearth.Engine.Checkpoints;
+
+namespace Hearth.Engine.Models;
+
+enum RopeKind
+{
+    Plain,
+
+    /// <summary>Positions divided by the factor.</summary>
+    Linear,
+
+    /// <summary>NTK-aware: the base grows with the sequence's length beyond the trained context.</summary>
+    Dynamic,
+
+    /// <summary>Long wavelengths are stretched, short ones kept, smoothly between (Llama 3.1).</summary>
+    Llama3,
+
+    /// <summary>NTK by parts with an attention factor (arXiv 2309.00071).</summary>
+    Yarn,
+}
+
+/// <summary>How positions turn queries and keys. Pairs are (i, i + dim / 2), as Llama has them.</summary>
+/// <param name="Dim">Leading dimensions of a head that turn.</param>
+/// <param name="TrainedContext">Positions before any stretching.</param>
+sealed record RopeSpec(RopeKind Kind, int Dim, double Theta, int TrainedContext)
+{
+    public double Factor { get; init; } = 1;
+
+    /// <summary>Llama3: wavelengths beyond TrainedContext / this are stretched.</summary>
+    public double LowFrequencyFactor { get; init; } = 1;
+
+    /// <summary>Llama3: wavelengths below TrainedContext / this are kept.</summary>
+    public double HighFrequencyFactor { get; init; } = 4;
+
+    /// <summary>Yarn: rotations over the trained context from which a dimension is kept.</summary>
+    public double BetaFast { get; init; } = 32;
+
+    /// <summary>Yarn: rotations over the trained context up to which a dimension is stretched.</summary>
+    public double BetaSlow { get; init; } = 1;
+
+    /// <summary>Factor of cosines and sines.</summary>
+    public double AttentionFactor { get; init; } = 1;
+
+    /// <summary>Reads <c>rope_theta</c> and <c>rope_scaling</c> (transformers 4) or <c>rope_parameters</c> (transformers 5).</summary>
+    /// <param name="positionsMax">config.json's max_position_embeddings.</param>
+    public static RopeSpec Read(ConfigSection config, int headDim, int positionsMax)
+    {
+        var scaling = config.Section("rope_parameters") ?? config.Section("rope_scaling");
+        var theta = scaling?.NumberOrNull("rope_theta", 1, 1e15) ?? config.NumberOrNull("rope_theta", 1, 1e15) ?? 10000;
+        var plain = new RopeSpec(RopeKind.Plain, headDim, theta, positionsMax);
+        if (headDim % 2 != 0)
+            throw config.Bad("head_dim", "must be even for rotary positions");
+        if (scaling is null)
+            return plain;
+        return (scaling.String("rope_type") ?? scaling.String("type") ?? "default") switch
+        {
+            "default" => plain,
+            "linear" => plain with { Kind = RopeKind.Linear, Factor = FactorOf(scaling) },
+            "dynamic" => plain with { Kind = RopeKind.Dynamic, Factor = FactorOf(scaling) },
+            "llama3" => ReadLlama3(plain, scaling),
+            "yarn" => ReadYarn(plain, scaling),
+            var other => throw scaling.Bad("rope_type",
+                $"'{other}' is not supported; supported are default, linear, dynamic, llama3 and yarn"),
+        };
+    }
+
+    /// <summary>Positions that the rotation reaches: stretching multiplies the trained context.</summary>
+    public int ContextLength(int positionsMax) => Kind switch
+    {
+        RopeKind.Linear or RopeKind.Dynamic => Stretch(positionsMax),
+        RopeKind.Yarn => Math.Max(positionsMax, Stretch(TrainedContext)),
+        _ => positionsMax,
+    };
+
+    int Stretch(int positions) => (int)Math.Min(positions * Factor, CheckpointLimits.ContextMax);
+
+    static RopeSpec ReadLlama3(RopeSpec plain, ConfigSection scaling)
+    {
+        var spec = plain with
+        {
+            Kind = RopeKind.Llama3,
+            Factor = FactorOf(scaling),
+            LowFrequencyFactor = scaling.Number("low_freq_factor", 1e-3, 1e6),
+            HighFrequencyFactor = scaling.Number("high_freq_factor", 1e-3, 1e6),
+            TrainedContext = scaling.Int("original_max_position_embeddings", 1, CheckpointLimits.ContextMax),
+        };
+        return spec.HighFrequencyFactor > spec.LowFrequencyFactor
+            ? spec
+            : throw scaling.Bad("high_freq_factor", "must be greater than low_freq_factor");
+    }
+
+    static RopeSpec ReadYarn(RopeSpec plain, ConfigSection scaling)
+    {
+        var factor = FactorOf(scaling);
+        return plain with
+        {
+            Kind = RopeKind.Yarn,
+            Factor = factor,
+            BetaFast = scaling.NumberOrNull("beta_fast", 1e-3, 1e6) ?? 32,
+            BetaSlow = scaling.NumberOrNull("beta_slow", 1e-3, 1e6) ?? 1,
+            AttentionFactor = scaling.NumberOrNull("attention_factor", 1e-3, 1e3) ?? 0.1 * Math.Log(factor) + 1,
+            TrainedContext = scaling.IntOrNull("original_max_position_embeddings", 1, CheckpointLimits.ContextMax)
+                ?? plain.TrainedContext,
+        };
+    }
+
+    static double FactorOf(ConfigSection scaling) => scaling.Number("factor", 1, 1e4);
+}

@@ -1,0 +1,71 @@
+using System.Runtime.Intrinsics;
+
+namespace Hearth.Kernels;
+
+/// <summary>
+/// The inner loops, all on one thread and over raw memory. Operations call these and nothing else that depends on the machine,
+/// so that another set (machine code emitted at run time, say) joins by deriving from one of these and overriding what it does better.
+/// </summary>
+public abstract unsafe class KernelSet
+{
+    private protected KernelSet(string name) => Name = name;
+
+    public static KernelSet Vector512 { get; } = new VectorKernels<Simd512, Vector512<float>>("512");
+
+    public static KernelSet Vector256 { get; } = new VectorKernels<Simd256, Vector256<float>>("256");
+
+    public static KernelSet Scalar { get; } = new VectorKernels<SimdScalar, float>("scalar");
+
+    /// <summary>The widest that the machine has, or the one that HEARTH_KERNELS names: 512, 256 or scalar.</summary>
+    public static KernelSet Default { get; } = Choose(Environment.GetEnvironmentVariable("HEARTH_KERNELS"));
+
+    public string Name { get; }
+
+    public override string ToString() => Name;
+
+    internal static KernelSet Choose(string? name) => name switch
+    {
+        null or "" => System.Runtime.Intrinsics.Vector512.IsHardwareAccelerated ? Vector512
+            : System.Runtime.Intrinsics.Vector256.IsHardwareAccelerated ? Vector256 : Scalar,
+        "512" => Vector512,
+        "256" => Vector256,
+        "scalar" => Scalar,
+        _ => throw new ArgumentException($"HEARTH_KERNELS={name}: no such kernels; use 512, 256 or scalar", nameof(name)),
+    };
+
+    // Formats: n consecutive elements.
+    internal abstract void Widen(DType type, byte* source, float* target, nint n);
+
+    internal abstract void Narrow(DType type, float* source, byte* target, nint n);
+
+    // Rows of n.
+    internal abstract void RmsNorm(float* x, float* weight, float weightOffset, float epsilon, float* y, int n);
+
+    internal abstract void LayerNorm(float* x, float* weight, float* bias, float epsilon, float* y, int n);
+
+    /// <summary>x = exp(x - max) / sum; returns log(sum of exp) + max.</summary>
+    internal abstract float Softmax(float* x, int n);
+
+    internal abstract float LogSumExp(float* x, int n);
+
+    internal abstract float Max(float* x, int n);
+
+    internal abstract void Map(MapKind kind, float* a, float* b, float scalar, float* y, int n);
+
+    /// <summary>Rotates pairs (first[i], second[i]) by the angles whose cosines and sines are given.</summary>
+    internal abstract void RotatePairs(float* first, float* second, float* cos, float* sin, int n);
+}
+
+/// <summary>Element-wise y = f(a, b).</summary>
+enum MapKind
+{
+    Add,
+    AddScalar,
+    Scale,
+    Relu,
+    Silu,
+    GeluTanh,
+    GeluErf,
+    SwiGlu,
+    GeGlu,
+}

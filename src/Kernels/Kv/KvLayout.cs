@@ -1,0 +1,56 @@
+namespace Hearth.Kernels;
+
+/// <summary>
+/// Where keys and values lie in a block of <see cref="BlockTokens"/> positions of all layers:
+/// [layer][kvHead] of keys [headDim][BlockTokens], then values [BlockTokens][ValueStride].
+/// Keys lie across, so that one vector load gives the same dimension of many keys: attention needs no sum over lanes.
+/// </summary>
+public readonly record struct KvLayout
+{
+    public const int BlockTokens = 32;
+
+    public KvLayout(int layers, int kvHeads, int headDim, DType type)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(layers, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(kvHeads, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(headDim, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(layers, Limits.LayersMax);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(kvHeads, Limits.KvHeadsMax);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(headDim, Limits.HeadDimMax);
+        (Layers, KvHeads, HeadDim, Type) = (layers, kvHeads, headDim, type);
+        _ = type.Size();
+    }
+
+    public int Layers { get; }
+
+    public int KvHeads { get; }
+
+    public int HeadDim { get; }
+
+    public DType Type { get; }
+
+    /// <summary>Elements from one value row to the next: headDim rounded up to whole 512-bit vectors of f32; the padding is zero.</summary>
+    public int ValueStride => (HeadDim + 15) & ~15;
+
+    public long KeyBytesPerHead => (long)HeadDim * BlockTokens * Type.Size();
+
+    public long ValueBytesPerHead => (long)ValueStride * BlockTokens * Type.Size();
+
+    public long HeadBytes => KeyBytesPerHead + ValueBytesPerHead;
+
+    /// <summary>Bytes of one block in one layer.</summary>
+    public long BlockBytesPerLayer => HeadBytes * KvHeads;
+
+    /// <summary>Bytes of one block in all layers: what one block costs of the KV memory.</summary>
+    public long BlockBytes => BlockBytesPerLayer * Layers;
+
+    /// <summary>Bytes of <paramref name="tokens"/> positions of all layers when exported: no padding, exact length.</summary>
+    public long ExportBytes(int tokens) => 2L * Layers * KvHeads * HeadDim * tokens * Type.Size();
+
+    /// <summary>Offset of a head's keys in the pool.</summary>
+    public long KeyOffset(int block, int layer, int head) =>
+        block * BlockBytes + layer * BlockBytesPerLayer + head * HeadBytes;
+
+    /// <summary>Offset of a head's values in the pool.</summary>
+    public long ValueOffset(int block, int layer, int head) => KeyOffset(block, layer, head) + KeyBytesPerHead;
+}

@@ -1,0 +1,60 @@
+namespace Hearth.Kernels;
+
+/// <summary>
+/// One vector width, as static members on a marker type: an operation is written once over it and the JIT makes the
+/// 512-bit, 256-bit and scalar form. <typeparamref name="V"/> holds <see cref="Lanes"/> floats.
+/// </summary>
+unsafe interface ISimd<V> where V : struct
+{
+    static abstract int Lanes { get; }
+
+    static abstract V Set(float value);
+
+    static abstract V Load(float* source);
+
+    static abstract void Store(V value, float* target);
+
+    /// <summary>The first <paramref name="count"/> &lt; Lanes floats, zeros behind.</summary>
+    static abstract V LoadPart(float* source, int count);
+
+    static abstract void StorePart(V value, float* target, int count);
+
+    static abstract V LoadBF16(ushort* source);
+
+    static abstract V LoadF16(ushort* source);
+
+    /// <summary>Rounds to the nearest, ties to even; NaN stays NaN.</summary>
+    static abstract void StoreBF16(V value, ushort* target);
+
+    static abstract void StoreF16(V value, ushort* target);
+
+    static abstract V Add(V a, V b);
+
+    static abstract V Sub(V a, V b);
+
+    static abstract V Mul(V a, V b);
+
+    static abstract V Div(V a, V b);
+
+    /// <summary>a * b + c, rounded once.</summary>
+    static abstract V Fma(V a, V b, V c);
+
+    static abstract V Min(V a, V b);
+
+    static abstract V Max(V a, V b);
+
+    static abstract V Round(V a);
+
+    static abstract V Abs(V a);
+
+    /// <summary><paramref name="a"/> &lt; <paramref name="b"/> ? <paramref name="yes"/> : <paramref name="no"/>, per lane.</summary>
+    static abstract V IfLess(V a, V b, V yes, V no);
+
+    /// <summary>2^n for whole n in [-126, 127].</summary>
+    static abstract V Exp2(V n);
+
+    /// <summary>The lanes added as a tree of halves: lane i and i + L/2, then i + L/4, and so on.</summary>
+    static abstract float Sum(V value);
+
+    static abstract float MaxLane(V value);
+}

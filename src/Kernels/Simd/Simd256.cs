@@ -1,0 +1,133 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Hearth.Kernels;
+
+readonly unsafe struct Simd256 : ISimd<Vector256<float>>
+{
+    const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
+
+    public static int Lanes => 8;
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> Set(float value) => Vector256.Create(value);
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> Load(float* source) => Vector256.Load(source);
+
+    [MethodImpl(Inline)]
+    public static void Store(Vector256<float> value, float* target) => value.Store(target);
+
+    public static Vector256<float> LoadPart(float* source, int count)
+    {
+        var part = Vector256<float>.Zero;
+        Unsafe.CopyBlockUnaligned(&part, source, (uint)count * sizeof(float));
+        return part;
+    }
+
+    public static void StorePart(Vector256<float> value, float* target, int count) =>
+        Unsafe.CopyBlockUnaligned(target, &value, (uint)count * sizeof(float));
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> LoadBF16(ushort* source) =>
+        (Widen(source) << 16).AsSingle();
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> LoadF16(ushort* source)
+    {
+        // Exponent and mantissa are moved to their f32 places and the exponent re-biased by a product, which also normalises
+        // subnormals; the sign extension leaves the sign in bit 31.
+        var bits = Widen(source);
+        var magnitude = ((bits & Vector256.Create(0x7FFFu)) << 13).AsSingle() * Vector256.Create(Half16.Rebias);
+        var special = Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(65536f)).AsUInt32() & Vector256.Create(0x7F800000u);
+        return (magnitude.AsUInt32() | special | ((bits & Vector256.Create(0x8000u)) << 16)).AsSingle();
+    }
+
+    [MethodImpl(Inline)]
+    public static void StoreBF16(Vector256<float> value, ushort* target)
+    {
+        var bits = value.AsUInt32();
+        var rounded = (bits + Vector256.Create(0x7FFFu) + ((bits >> 16) & Vector256<uint>.One)) >> 16;
+        var quiet = (bits >> 16) | Vector256.Create(0x40u);
+        Narrow(Vector256.ConditionalSelect(Vector256.Equals(value, value).AsUInt32(), rounded, quiet)).Store(target);
+    }
+
+    [MethodImpl(Inline)]
+    public static void StoreF16(Vector256<float> value, ushort* target)
+    {
+        var sign = (value.AsUInt32() >> 16) & Vector256.Create(0x8000u);
+        var magnitude = Vector256.Abs(value);
+        // Adding 2^(e+13) makes the addition itself round the mantissa to 10 bits (fewer for subnormals).
+        var exponent = Vector256.Max(magnitude.AsUInt32() & Vector256.Create(0x7F800000u), Vector256.Create(Half16.ExponentMin));
+        var magic = (exponent + Vector256.Create(Half16.RoundShift)).AsSingle();
+        var sum = (magnitude + magic).AsUInt32() - magic.AsUInt32();
+        var bits = sum + ((exponent - Vector256.Create(Half16.ExponentMin)) >> 13);
+        bits = Vector256.ConditionalSelect(
+            Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(65520f)).AsUInt32(), Vector256.Create(0x7C00u), bits);
+        bits = Vector256.ConditionalSelect(Vector256.Equals(value, value).AsUInt32(), bits, Vector256.Create(0x7E00u));
+        Narrow(bits | sign).Store(target);
+    }
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => a + b;
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> Sub(Vector256<float> a, Vector256<float> b) => a - b;
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> Mul(Vector256<float> a, Vector256<float> b) => a * b;
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> Div(Vector256<float> a, Vector256<float> b) => a / b;
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> Fma(Vector256<float> a, Vector256<float> b, Vector256<float> c) =>
+        Vector256.FusedMultiplyAdd(a, b, c);
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> Min(Vector256<float> a, Vector256<float> b) => Vector256.MinNative(a, b);
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> Max(Vector256<float> a, Vector256<float> b) => Vector256.MaxNative(a, b);
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> Round(Vector256<float> a) => Vector256.Round(a);
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> Abs(Vector256<float> a) => Vector256.Abs(a);
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> IfLess(Vector256<float> a, Vector256<float> b, Vector256<float> yes, Vector256<float> no) =>
+        Vector256.ConditionalSelect(Vector256.LessThan(a, b), yes, no);
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> Exp2(Vector256<float> n) =>
+        ((Vector256.ConvertToInt32Native(n) + Vector256.Create(127)) << 23).AsSingle();
+
+    [MethodImpl(Inline)]
+    public static float Sum(Vector256<float> value) => Sum(value.GetLower() + value.GetUpper());
+
+    [MethodImpl(Inline)]
+    public static float MaxLane(Vector256<float> value) =>
+        MaxLane(Vector128.MaxNative(value.GetLower(), value.GetUpper()));
+
+    [MethodImpl(Inline)]
+    static float Sum(Vector128<float> value)
+    {
+        var pairs = value + Vector128.Shuffle(value, Vector128.Create(2, 3, 0, 1));
+        return pairs.ToScalar() + pairs.GetElement(1);
+    }
+
+    [MethodImpl(Inline)]
+    static float MaxLane(Vector128<float> value)
+    {
+        var pairs = Vector128.MaxNative(value, Vector128.Shuffle(value, Vector128.Create(2, 3, 0, 1)));
+        return MathF.Max(pairs.ToScalar(), pairs.GetElement(1));
+    }
+
+    [MethodImpl(Inline)]
+    static Vector256<uint> Widen(ushort* source) => Vector256.WidenLower(Vector128.Load(source).ToVector256Unsafe());
+
+    [MethodImpl(Inline)]
+    static Vector128<ushort> Narrow(Vector256<uint> bits) => Vector128.Narrow(bits.GetLower(), bits.GetUpper());
+}

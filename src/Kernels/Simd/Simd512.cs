@@ -1,0 +1,122 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Hearth.Kernels;
+
+readonly unsafe struct Simd512 : ISimd<Vector512<float>>
+{
+    const MethodImplOptions Inline = MethodImplOptions.AggressiveInlining;
+
+    public static int Lanes => 16;
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> Set(float value) => Vector512.Create(value);
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> Load(float* source) => Vector512.Load(source);
+
+    [MethodImpl(Inline)]
+    public static void Store(Vector512<float> value, float* target) => value.Store(target);
+
+    public static Vector512<float> LoadPart(float* source, int count)
+    {
+        var part = Vector512<float>.Zero;
+        Unsafe.CopyBlockUnaligned(&part, source, (uint)count * sizeof(float));
+        return part;
+    }
+
+    public static void StorePart(Vector512<float> value, float* target, int count) =>
+        Unsafe.CopyBlockUnaligned(target, &value, (uint)count * sizeof(float));
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> LoadBF16(ushort* source) =>
+        (Widen(source) << 16).AsSingle();
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> LoadF16(ushort* source)
+    {
+        // Exponent and mantissa are moved to their f32 places and the exponent re-biased by a product, which also normalises
+        // subnormals; the sign extension leaves the sign in bit 31.
+        var bits = Widen(source);
+        var magnitude = ((bits & Vector512.Create(0x7FFFu)) << 13).AsSingle() * Vector512.Create(Half16.Rebias);
+        var special = Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(65536f)).AsUInt32() & Vector512.Create(0x7F800000u);
+        return (magnitude.AsUInt32() | special | ((bits & Vector512.Create(0x8000u)) << 16)).AsSingle();
+    }
+
+    [MethodImpl(Inline)]
+    public static void StoreBF16(Vector512<float> value, ushort* target)
+    {
+        var bits = value.AsUInt32();
+        var rounded = (bits + Vector512.Create(0x7FFFu) + ((bits >> 16) & Vector512<uint>.One)) >> 16;
+        var quiet = (bits >> 16) | Vector512.Create(0x40u);
+        Narrow(Vector512.ConditionalSelect(Vector512.Equals(value, value).AsUInt32(), rounded, quiet)).Store(target);
+    }
+
+    [MethodImpl(Inline)]
+    public static void StoreF16(Vector512<float> value, ushort* target)
+    {
+        var sign = (value.AsUInt32() >> 16) & Vector512.Create(0x8000u);
+        var magnitude = Vector512.Abs(value);
+        // Adding 2^(e+13) makes the addition itself round the mantissa to 10 bits (fewer for subnormals).
+        var exponent = Vector512.Max(magnitude.AsUInt32() & Vector512.Create(0x7F800000u), Vector512.Create(Half16.ExponentMin));
+        var magic = (exponent + Vector512.Create(Half16.RoundShift)).AsSingle();
+        var sum = (magnitude + magic).AsUInt32() - magic.AsUInt32();
+        var bits = sum + ((exponent - Vector512.Create(Half16.ExponentMin)) >> 13);
+        bits = Vector512.ConditionalSelect(
+            Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(65520f)).AsUInt32(), Vector512.Create(0x7C00u), bits);
+        bits = Vector512.ConditionalSelect(Vector512.Equals(value, value).AsUInt32(), bits, Vector512.Create(0x7E00u));
+        Narrow(bits | sign).Store(target);
+    }
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> Add(Vector512<float> a, Vector512<float> b) => a + b;
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> Sub(Vector512<float> a, Vector512<float> b) => a - b;
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> Mul(Vector512<float> a, Vector512<float> b) => a * b;
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> Div(Vector512<float> a, Vector512<float> b) => a / b;
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> Fma(Vector512<float> a, Vector512<float> b, Vector512<float> c) =>
+        Vector512.FusedMultiplyAdd(a, b, c);
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> Min(Vector512<float> a, Vector512<float> b) => Vector512.MinNative(a, b);
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> Max(Vector512<float> a, Vector512<float> b) => Vector512.MaxNative(a, b);
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> Round(Vector512<float> a) => Vector512.Round(a);
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> Abs(Vector512<float> a) => Vector512.Abs(a);
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> IfLess(Vector512<float> a, Vector512<float> b, Vector512<float> yes, Vector512<float> no) =>
+        Vector512.ConditionalSelect(Vector512.LessThan(a, b), yes, no);
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> Exp2(Vector512<float> n) =>
+        ((Vector512.ConvertToInt32Native(n) + Vector512.Create(127)) << 23).AsSingle();
+
+    [MethodImpl(Inline)]
+    public static float Sum(Vector512<float> value) => Simd256.Sum(value.GetLower() + value.GetUpper());
+
+    [MethodImpl(Inline)]
+    public static float MaxLane(Vector512<float> value) =>
+        Simd256.MaxLane(Vector256.MaxNative(value.GetLower(), value.GetUpper()));
+
+    [MethodImpl(Inline)]
+    static Vector512<uint> Widen(ushort* source) => Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe());
+
+    [MethodImpl(Inline)]
+    static Vector256<ushort> Narrow(Vector512<uint> bits) => Avx512F.IsSupported
+        ? Avx512F.ConvertToVector256UInt16(bits)
+        : Vector256.Narrow(bits.GetLower(), bits.GetUpper());
+}

@@ -1,0 +1,127 @@
+using System.Runtime.InteropServices;
+using Hearth.Engine;
+using Hearth.Engine.Devices;
+using Hearth.Engine.Models;
+using Hearth.Kernels;
+
+namespace Hearth.Golden.Tests;
+
+/// <summary>A model, a small KV pool and a runner, driven by hand.</summary>
+sealed class Rig : IDisposable
+{
+    const int RowsMax = 256, BlocksMax = 64;
+
+    readonly KernelContext _context;
+    readonly KvPool _pool;
+    readonly IModelRunner _runner;
+    readonly Batch _batch = new(RowsMax, 8);
+    readonly Stack<int> _free;
+
+    /// <param name="shuffle">Seed of the order in which blocks are handed out; null for ascending.</param>
+    public Rig(string directory, DType kvType = DType.F32, int threads = 2, int? shuffle = null)
+    {
+        Model = LoadedModel.Load(directory, new ModelOptions { KvType = kvType, Threads = 1 });
+        _context = new KernelContext(threads);
+        _pool = new KvPool(Model.KvLayout, BlocksMax);
+        _runner = Model.CreateRunner(_context, _pool, RowsMax);
+        var blocks = Enumerable.Range(0, BlocksMax).Reverse().ToArray();
+        if (shuffle is { } seed)
+            new Random(seed).Shuffle(blocks);
+        _free = new Stack<int>(blocks);
+    }
+
+    public LoadedModel Model { get; }
+    public int Vocabulary => _runner.VocabularySize;
+
+    public Sequence Begin() => new();
+
+    /// <summary>One step over the new tokens of some sequences.</summary>
+    /// <returns>The logits of all new tokens, sequence after sequence.</returns>
+    public float[] Run(params ReadOnlySpan<(Sequence Sequence, int[] Tokens)> parts)
+    {
+        _batch.Clear();
+        foreach (var (sequence, tokens) in parts)
+        {
+            while (sequence.Blocks.Count * KvLayout.BlockTokens < sequence.Length + tokens.Length)
+                sequence.Blocks.Add(_free.Pop());
+            _batch.Add(tokens, sequence.Length, sequence.Blocks.ToArray(), LogitsWanted.All);
+            sequence.Length += tokens.Length;
+        }
+        var logits = new float[_batch.LogitRows * Vocabulary];
+        _runner.Run(_batch, logits);
+        return logits;
+    }
+
+    /// <summary>Logits of one prompt, computed in chunks of the given sizes, the last one repeated.</summary>
+    public float[] Run(Sequence sequence, int[] tokens, params ReadOnlySpan<int> chunks)
+    {
+        var logits = new List<float>(tokens.Length * Vocabulary);
+        for (var (from, i) = (0, 0); from < tokens.Length; i++)
+        {
+            var count = Math.Min(chunks.IsEmpty ? tokens.Length : chunks[Math.Min(i, chunks.Length - 1)], tokens.Length - from);
+            logits.AddRange(Run((sequence, tokens[from..(from + count)])));
+            from += count;
+        }
+        return [.. logits];
+    }
+
+    /// <summary>Prompt and greedy continuation: the ids, and the logits that each was chosen from.</summary>
+    public (int[] Ids, float[] Logits) Greedy(int[] prompt, int count)
+    {
+        var sequence = Begin();
+        var last = Run(sequence, prompt, RowsMax)[^Vocabulary..];
+        var (ids, logits) = (new List<int>(), new List<float>());
+        while (true)
+        {
+            ids.Add(Best(last));
+            logits.AddRange(last);
+            if (ids.Count == count)
+            {
+                sequence.Blocks.ForEach(_free.Push);
+                return ([.. ids], [.. logits]);
+            }
+            last = Run((sequence, [ids[^1]]));
+        }
+    }
+
+    public int Best(ReadOnlySpan<float> logits) => Argmax.Of(_context, logits);
+
+    /// <summary>A layer's keys or values as the reference stores them, [kvHeads, positions, headDim].</summary>
+    public float[] Cache(Sequence sequence, int layer, bool keys)
+    {
+        var (layout, length) = (_pool.Layout, sequence.Length);
+        var result = new float[layout.KvHeads * length * layout.HeadDim];
+        for (var from = 0; from < length; from += KvLayout.BlockTokens)
+        {
+            var count = Math.Min(KvLayout.BlockTokens, length - from);
+            var bytes = new byte[layout.ExportBytes(count)];
+            _pool.Export(sequence.Blocks[from / KvLayout.BlockTokens], count, bytes);
+            var all = MemoryMarshal.Cast<byte, float>(bytes);
+            for (var head = 0; head < layout.KvHeads; head++)
+            {
+                var part = all.Slice(((layer * layout.KvHeads + head) * 2 + (keys ? 0 : 1)) * layout.HeadDim * count, layout.HeadDim * count);
+                for (var i = 0; i < part.Length; i++)
+                {
+                    // Keys lie [headDim][positions], values [positions][headDim].
+                    var (position, d) = keys ? (i % count, i / count) : (i / layout.HeadDim, i % layout.HeadDim);
+                    result[(head * length + from + position) * layout.HeadDim + d] = part[i];
+                }
+            }
+        }
+        return result;
+    }
+
+    public void Dispose()
+    {
+        _runner.Dispose();
+        _pool.Dispose();
+        _context.Dispose();
+        Model.Dispose();
+    }
+
+    public sealed class Sequence
+    {
+        public List<int> Blocks { get; } = [];
+        public int Length { get; set; }
+    }
+}
