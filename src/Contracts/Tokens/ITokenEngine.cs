@@ -46,6 +46,10 @@ public sealed record TokenRequest
     /// <summary>The whole prompt. The engine reuses what it holds of the longest common prefix and computes the rest.</summary>
     public required ReadOnlyMemory<int> Prompt { get; init; }
 
+    /// <summary>How many of the prompt's last tokens are this reply's own, when it goes on after a move: penalties count them.
+    /// Give the same seed as before; draws go by position, so the reply continues as if it had stayed.</summary>
+    public int ReplyTokens { get; init; }
+
     public required SamplingOptions Sampling { get; init; }
 
     /// <summary>At least 1; the context's end cuts it.</summary>

@@ -1,0 +1,76 @@
+namespace Hearth.Engine.Memory;
+
+/// <summary>A cache's bytes in host memory, in pieces of <see cref="Limits.ChunkTokens"/> tokens.</summary>
+sealed class HostCopy(int tokens, byte[][] pieces, long bytes)
+{
+    public int Tokens => tokens;
+    public long Bytes => bytes;
+    public ReadOnlySpan<byte[]> Pieces => pieces;
+}
+
+/// <summary>The budget of host memory for spilled caches. Who is dropped when it is full is <see cref="KvMemory"/>'s decision.</summary>
+sealed class HostTier(IKvBlocks blocks, long bytesTotal)
+{
+    public long BytesTotal => bytesTotal;
+    public long BytesUsed { get; private set; }
+
+    public long SizeOf(int tokens) => (long)tokens * blocks.TokenBytes;
+
+    public bool Fits(int tokens) => BytesUsed + SizeOf(tokens) <= bytesTotal;
+
+    /// <summary>Copies the first tokens of a table out of the device.</summary>
+    public HostCopy Store(ReadOnlySpan<int> table, int tokens)
+    {
+        var blockTokens = blocks.BlockTokens;
+        var pieces = new byte[(tokens + Limits.ChunkTokens - 1) / Limits.ChunkTokens][];
+        for (var i = 0; i < pieces.Length; i++)
+        {
+            var first = i * Limits.ChunkTokens;
+            var count = Math.Min(tokens - first, Limits.ChunkTokens);
+            pieces[i] = GC.AllocateUninitializedArray<byte>(count * blocks.TokenBytes);
+            Export(table[(first / blockTokens)..], count, pieces[i]);
+        }
+
+        var bytes = SizeOf(tokens);
+        BytesUsed += bytes;
+        return new HostCopy(tokens, pieces, bytes);
+    }
+
+    /// <summary>Copies tokens [from, to) back into a table's blocks; from is a multiple of a block.</summary>
+    public void Load(HostCopy copy, ReadOnlySpan<int> table, int from, int to)
+    {
+        for (var first = from / Limits.ChunkTokens * Limits.ChunkTokens; first < to; first += Limits.ChunkTokens)
+        {
+            Import(copy.Pieces[first / Limits.ChunkTokens], table, first, from, to);
+        }
+    }
+
+    public void Drop(HostCopy copy) => BytesUsed -= copy.Bytes;
+
+    /// <summary>Writes tokens of consecutive blocks one block after the other.</summary>
+    public void Export(ReadOnlySpan<int> table, int tokens, Span<byte> bytes)
+    {
+        for (var i = 0; tokens > 0; i++)
+        {
+            var count = Math.Min(tokens, blocks.BlockTokens);
+            blocks.Export(table[i], count, bytes[..(count * blocks.TokenBytes)]);
+            bytes = bytes[(count * blocks.TokenBytes)..];
+            tokens -= count;
+        }
+    }
+
+    /// <summary>Reads the blocks of a chunk that starts at token <paramref name="first"/> and hold any of [from, to).</summary>
+    public void Import(ReadOnlySpan<byte> payload, ReadOnlySpan<int> table, int first, int from, int to)
+    {
+        var chunkTokens = payload.Length / blocks.TokenBytes;
+        for (var offset = 0; offset < chunkTokens && first + offset < to; offset += blocks.BlockTokens)
+        {
+            var count = Math.Min(chunkTokens - offset, blocks.BlockTokens);
+            if (first + offset >= from)
+            {
+                var bytes = payload.Slice(offset * blocks.TokenBytes, count * blocks.TokenBytes);
+                blocks.Import(table[(first + offset) / blocks.BlockTokens], count, bytes);
+            }
+        }
+    }
+}

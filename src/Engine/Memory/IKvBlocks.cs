@@ -1,0 +1,21 @@
+namespace Hearth.Engine.Memory;
+
+/// <summary>The memory of the KV blocks on a device. A block holds <see cref="BlockTokens"/> positions of all layers.
+/// Two threads may use it at once as long as they touch different blocks.</summary>
+interface IKvBlocks
+{
+    int Count { get; }
+    int BlockTokens { get; }
+
+    /// <summary>Bytes of one token's keys and values, as exported.</summary>
+    int TokenBytes { get; }
+
+    /// <summary>Copies the first <paramref name="tokens"/> positions of a block to another.</summary>
+    void CopyPrefix(int from, int to, int tokens);
+
+    /// <summary>Writes the first <paramref name="tokens"/> positions compactly: tokens * TokenBytes bytes.</summary>
+    void Export(int block, int tokens, Span<byte> bytes);
+
+    /// <summary>Reads what <see cref="Export"/> wrote for as many tokens.</summary>
+    void Import(int block, int tokens, ReadOnlySpan<byte> bytes);
+}

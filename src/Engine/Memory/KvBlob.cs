@@ -1,0 +1,101 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Hearth.Engine.Memory;
+
+/// <summary>The format of an exported cache chunk, all little-endian:
+/// <code>
+/// 0  magic "HKVB"        4  version (u16)        6  block tokens (u16)
+/// 8  model: SHA-256 of its fingerprint           40 bytes per token (u32)
+/// 44 first token (u32)   48 tokens (u32)
+/// 52 SHA-256 of the token ids [0 .. first + tokens), each as i32
+/// 84 keys and values: tokens * bytes per token, block after block
+/// end CRC-32C of all before (u32)
+/// </code>
+/// A reader trusts none of it: a chunk is used only if every field is the one that this engine would have written
+/// for these tokens and the checksum holds.</summary>
+sealed class KvBlob(string fingerprint, int blockTokens, int tokenBytes)
+{
+    public const int HeaderBytes = 84;
+    public const int TrailerBytes = 4;
+    const ushort Version = 1;
+
+    static ReadOnlySpan<byte> Magic => "HKVB"u8;
+
+    readonly byte[] _model = SHA256.HashData(Encoding.UTF8.GetBytes(fingerprint));
+
+    public int SizeOf(int tokens) => checked(HeaderBytes + tokens * tokenBytes + TrailerBytes);
+
+    /// <summary>The part of a blob that holds the keys and values.</summary>
+    public static Span<byte> Payload(byte[] blob) => blob.AsSpan(HeaderBytes, blob.Length - HeaderBytes - TrailerBytes);
+
+    /// <summary>Writes header and checksum around a payload that is already in place.</summary>
+    /// <param name="tokens">All token ids up to the chunk's end.</param>
+    public void Seal(byte[] blob, int first, ReadOnlySpan<int> tokens)
+    {
+        WriteHeader(blob, first, tokens.Length - first, HashOf(tokens));
+        BinaryPrimitives.WriteUInt32LittleEndian(blob.AsSpan(blob.Length - TrailerBytes), Crc32C.Compute(blob.AsSpan(0, blob.Length - TrailerBytes)));
+    }
+
+    /// <summary>Compares a foreign blob with what it must be.</summary>
+    /// <param name="tokens">All token ids up to the chunk's end, as this engine knows them.</param>
+    /// <returns>Null when it may be used, else why not.</returns>
+    public string? Verify(ReadOnlySpan<byte> blob, int first, ReadOnlySpan<int> tokens)
+    {
+        Span<byte> expected = stackalloc byte[HeaderBytes];
+        WriteHeader(expected, first, tokens.Length - first, HashOf(tokens));
+        if (blob.Length < HeaderBytes + TrailerBytes)
+        {
+            return "truncated";
+        }
+
+        if (!blob[..8].SequenceEqual(expected[..8]))
+        {
+            return "not a cache chunk of this version";
+        }
+
+        if (!blob[8..44].SequenceEqual(expected[8..44]))
+        {
+            return "written by another model or cache layout";
+        }
+
+        if (!blob[44..HeaderBytes].SequenceEqual(expected[44..HeaderBytes]))
+        {
+            return "belongs to other tokens";
+        }
+
+        if (blob.Length != SizeOf(tokens.Length - first))
+        {
+            return "wrong size";
+        }
+
+        var checksum = BinaryPrimitives.ReadUInt32LittleEndian(blob[^TrailerBytes..]);
+        return checksum == Crc32C.Compute(blob[..^TrailerBytes]) ? null : "checksum does not match";
+    }
+
+    void WriteHeader(Span<byte> header, int first, int count, ReadOnlySpan<byte> hash)
+    {
+        Magic.CopyTo(header);
+        BinaryPrimitives.WriteUInt16LittleEndian(header[4..], Version);
+        BinaryPrimitives.WriteUInt16LittleEndian(header[6..], (ushort)blockTokens);
+        _model.CopyTo(header[8..]);
+        BinaryPrimitives.WriteInt32LittleEndian(header[40..], tokenBytes);
+        BinaryPrimitives.WriteInt32LittleEndian(header[44..], first);
+        BinaryPrimitives.WriteInt32LittleEndian(header[48..], count);
+        hash.CopyTo(header[52..]);
+    }
+
+    static byte[] HashOf(ReadOnlySpan<int> tokens)
+    {
+        if (BitConverter.IsLittleEndian)
+        {
+            return SHA256.HashData(MemoryMarshal.AsBytes(tokens));
+        }
+
+        var swapped = new int[tokens.Length];
+        BinaryPrimitives.ReverseEndianness(tokens, swapped);
+        return SHA256.HashData(MemoryMarshal.AsBytes<int>(swapped));
+    }
+}

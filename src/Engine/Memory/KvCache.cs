@@ -1,0 +1,66 @@
+using Hearth.Contracts;
+
+namespace Hearth.Engine.Memory;
+
+/// <summary>What is held for one token list: its blocks on the device, or a copy in host memory, or nothing yet.
+/// Owned by the engine's thread; only <see cref="Info"/> may be read elsewhere.</summary>
+sealed class KvCache(CacheId id, string scope, TokenList tokens, int tokenBytes)
+{
+    long _published;
+
+    public CacheId Id => id;
+    public string Scope => scope;
+
+    /// <summary>Known tokens. Those before <see cref="Computed"/> have keys and values, the last sampled one never has.</summary>
+    public TokenList Tokens => tokens;
+
+    public int Computed { get; private set; }
+    public BlockTable Blocks { get; private set; } = new();
+
+    /// <summary>Leading blocks that the prefix index knows; -1 when it could not take one.</summary>
+    public int Indexed { get; set; }
+
+    /// <summary>A copy of the first <see cref="HostCopy.Tokens"/> tokens; never beside blocks of an idle cache.</summary>
+    public HostCopy? Host { get; private set; }
+
+    /// <summary>Tokens that can be given out again without computing.</summary>
+    public int Held => Host?.Tokens ?? Computed;
+
+    public LinkedListNode<KvCache>? Place { get; set; }
+
+    public CacheInfo Info
+    {
+        get
+        {
+            var published = Volatile.Read(ref _published);
+            var held = (int)published;
+            return new CacheInfo((CacheTier)(published >> 32), held, (long)held * tokenBytes);
+        }
+    }
+
+    public void SetComputed(int count)
+    {
+        Computed = count;
+        Publish();
+    }
+
+    public void SetHost(HostCopy? copy)
+    {
+        Host = copy;
+        Publish();
+    }
+
+    /// <summary>Takes over another cache's blocks, which leaves it empty.</summary>
+    public void Adopt(KvCache other)
+    {
+        (Blocks, other.Blocks) = (other.Blocks, Blocks);
+        (Indexed, other.Indexed) = (other.Indexed, 0);
+        other.SetComputed(0);
+    }
+
+    void Publish()
+    {
+        var tier = Host is not null ? CacheTier.Host : Computed > 0 ? CacheTier.Device : CacheTier.None;
+        Volatile.Write(ref _published, ((long)tier << 32) | (uint)Held);
+    }
+}

@@ -1,0 +1,109 @@
+using System.Threading.Channels;
+using Hearth.Contracts;
+
+namespace Hearth.Engine.Memory;
+
+/// <summary>Tokens [From, To) of a spill on their way into blocks that belong to one sequence alone; From is a multiple of a block.</summary>
+sealed class RestoreJob(object owner, ICacheSpill spill, ReadOnlyMemory<int> blocks, int from, int to, CancellationToken cancellation)
+{
+    public object Owner => owner;
+    public ICacheSpill Spill => spill;
+    public ReadOnlyMemory<int> Blocks => blocks;
+    public int From => from;
+    public int To => to;
+    public CancellationToken Cancellation => cancellation;
+
+    /// <summary>Tokens from position 0 that are good now.</summary>
+    public int Restored { get; set; }
+
+    public long Bytes { get; set; }
+    public TimeSpan Elapsed { get; set; }
+
+    /// <summary>Why it ended before <see cref="To"/>; null when it did not.</summary>
+    public string? Reason { get; set; }
+}
+
+/// <summary>Reads, checks and copies spilled chunks beside the engine's thread. A broken chunk ends a job; what came before it counts.</summary>
+sealed class Restorer : IAsyncDisposable
+{
+    readonly Channel<RestoreJob> _jobs;
+    readonly KvBlob _format;
+    readonly HostTier _tier;
+    readonly TimeProvider _time;
+    readonly Action<RestoreJob> _done;
+    readonly CancellationTokenSource _stop = new();
+    readonly Task[] _workers;
+
+    /// <param name="jobsMax">Sequences that may restore at once: each has one job at most.</param>
+    /// <param name="done">Called once per job, from a worker.</param>
+    public Restorer(KvBlob format, HostTier tier, int jobsMax, TimeProvider time, Action<RestoreJob> done)
+    {
+        (_format, _tier, _time, _done) = (format, tier, time, done);
+        _jobs = Channel.CreateBounded<RestoreJob>(jobsMax);
+        _workers = [.. Enumerable.Range(0, Limits.RestoreWorkers).Select(_ => WorkAsync())];
+    }
+
+    public bool TryStart(RestoreJob job) => _jobs.Writer.TryWrite(job);
+
+    public async ValueTask DisposeAsync()
+    {
+        _jobs.Writer.TryComplete();
+        await _stop.CancelAsync();
+        await Task.WhenAll(_workers);
+        _stop.Dispose();
+    }
+
+    async Task WorkAsync()
+    {
+        await foreach (var job in _jobs.Reader.ReadAllAsync())
+        {
+            var start = _time.GetTimestamp();
+            job.Restored = job.From;
+            using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(job.Cancellation, _stop.Token);
+            try
+            {
+                await RestoreAsync(job, cancellation.Token);
+            }
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                job.Reason = "cancelled";
+            }
+            catch (TimeoutException)
+            {
+                job.Reason = $"the store took longer than {Limits.RestoreReadMax.TotalSeconds:0} s for a chunk";
+            }
+            catch (Exception e)
+            {
+                // Whatever a store throws costs its conversation the cache, never the reply.
+                job.Reason = $"the store failed: {e.Message}";
+            }
+
+            job.Elapsed = _time.GetElapsedTime(start);
+            _done(job);
+        }
+    }
+
+    async Task RestoreAsync(RestoreJob job, CancellationToken cancellation)
+    {
+        var tokens = job.Spill.Tokens;
+        while (job.Restored < job.To)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var chunk = job.Restored / Limits.ChunkTokens;
+            var first = chunk * Limits.ChunkTokens;
+            var end = Math.Min(tokens.Length, first + Limits.ChunkTokens);
+            var blob = await job.Spill.ReadAsync(chunk, cancellation).AsTask().WaitAsync(Limits.RestoreReadMax, _time, cancellation);
+            var reason = blob is null ? "gone" : _format.Verify(blob.Value.Span, first, tokens.Span[..end]);
+            if (reason is not null)
+            {
+                job.Reason = $"chunk {chunk}: {reason}";
+                return;
+            }
+
+            var payload = blob!.Value[KvBlob.HeaderBytes..^KvBlob.TrailerBytes];
+            _tier.Import(payload.Span, job.Blocks.Span, first, job.From, job.To);
+            job.Bytes += payload.Length;
+            job.Restored = Math.Min(end, job.To);
+        }
+    }
+}

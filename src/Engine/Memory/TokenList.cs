@@ -1,0 +1,27 @@
+namespace Hearth.Engine.Memory;
+
+/// <summary>Token ids that only grow.</summary>
+sealed class TokenList
+{
+    int[] _tokens;
+
+    public TokenList(ReadOnlySpan<int> tokens, int room)
+    {
+        _tokens = new int[tokens.Length + room];
+        tokens.CopyTo(_tokens);
+        Count = tokens.Length;
+    }
+
+    public int Count { get; private set; }
+    public ReadOnlySpan<int> Span => _tokens.AsSpan(0, Count);
+
+    public void Add(int token)
+    {
+        if (Count == _tokens.Length)
+        {
+            Array.Resize(ref _tokens, Math.Max(Count * 2, 16));
+        }
+
+        _tokens[Count++] = token;
+    }
+}

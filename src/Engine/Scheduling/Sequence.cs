@@ -1,0 +1,94 @@
+using System.Threading.Channels;
+using Hearth.Contracts;
+using Hearth.Engine.Memory;
+using Hearth.Engine.Sampling;
+
+namespace Hearth.Engine.Scheduling;
+
+enum SequenceState
+{
+    /// <summary>Has no blocks: new or preempted.</summary>
+    Waiting,
+
+    /// <summary>Has its blocks; a worker copies a spilled cache into them.</summary>
+    Restoring,
+    Running,
+    Done,
+}
+
+/// <summary>One reply on its way. What is left to do follows from three numbers: tokens computed, tokens known, tokens at most.</summary>
+sealed class Sequence(long order, TokenRequest request, long seed, KvCache cache, int knownMax)
+{
+    readonly Channel<TokenChunk> _chunks = Channel.CreateBounded<TokenChunk>(
+        new BoundedChannelOptions(Limits.ChunksUnreadMax + 1) { SingleReader = true, SingleWriter = true });
+
+    readonly int[] _stopTokens = [.. request.StopTokens];
+    volatile bool _isPaused;
+    volatile bool _isAbandoned;
+
+    /// <summary>By arrival: the oldest goes first and is preempted last.</summary>
+    public long Order => order;
+
+    public TokenRequest Request => request;
+    public long Seed => seed;
+    public KvCache Cache => cache;
+    public SequenceState State { get; set; }
+
+    public int PromptLength => request.Prompt.Length;
+    public int Known => cache.Tokens.Count;
+    public int KnownMax => knownMax;
+
+    /// <summary>Known tokens without keys and values yet: 1 while decoding.</summary>
+    public int Remaining => Known - cache.Computed;
+
+    public Penalties? Penalties { get; } = Penalties.Needed(request.Sampling)
+        ? new Penalties(request.Sampling, request.Prompt.Span, request.Prompt.Length - request.ReplyTokens)
+        : null;
+
+    /// <summary>What the spill holds of the prompt, read once.</summary>
+    public ReadOnlyMemory<int> SpillTokens { get; } = request.Spill?.Tokens ?? default;
+
+    /// <summary>The Admitted chunk was sent.</summary>
+    public bool IsAnnounced { get; set; }
+
+    public CancellationTokenRegistration Cancelled { get; set; }
+
+    /// <summary>Gives up on a reader that stays behind; null while it does not.</summary>
+    public ITimer? PauseTimer { get; set; }
+
+    /// <summary>Set from a timer.</summary>
+    public bool IsAbandoned
+    {
+        get => _isAbandoned;
+        set => _isAbandoned = value;
+    }
+
+    /// <summary>Its cache was given up while it runs.</summary>
+    public bool IsDropped { get; set; }
+
+    /// <summary>What was resident when it got its blocks.</summary>
+    public Admission Admission { get; set; }
+
+    public bool IsPaused
+    {
+        get => _isPaused;
+        set => _isPaused = value;
+    }
+
+    public ChannelReader<TokenChunk> Chunks => _chunks.Reader;
+
+    /// <summary>The last place of the channel is the final chunk's.</summary>
+    public bool HasRoom => _chunks.Reader.Count < Limits.ChunksUnreadMax;
+
+    public bool IsStop(int token) => _stopTokens.AsSpan().Contains(token);
+
+    public void Write(in TokenChunk chunk)
+    {
+        if (!_chunks.Writer.TryWrite(chunk))
+        {
+            throw new InvalidOperationException("A sequence ran although its reader was behind.");
+        }
+    }
+
+    public void Complete() => _chunks.Writer.TryComplete();
+}

@@ -1,0 +1,170 @@
+using System.Security.Cryptography;
+using System.Threading.Channels;
+using Hearth.Contracts;
+using Hearth.Engine.Devices;
+using Hearth.Engine.Memory;
+using Hearth.Engine.Scheduling;
+using Microsoft.Extensions.Logging;
+
+namespace Hearth.Engine;
+
+/// <summary>The engine's door: checks, accepts or refuses, and posts to the loop's thread. Thread-safe.</summary>
+public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
+{
+    readonly EngineOptions _options;
+    readonly IModelRunner _runner;
+    readonly KvMemory _memory;
+    readonly KvBlob _format;
+    readonly Inbox _inbox;
+    readonly EngineMetrics _metrics;
+    readonly Restorer _restorer;
+    readonly Thread _thread;
+    readonly SemaphoreSlim _commands = new(Limits.CommandsMax);
+    readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    long _order;
+    int _queued;
+    int _alive;
+    volatile bool _isDraining;
+
+    internal TokenEngine(ModelCard model, IModelRunner runner, IKvBlocks blocks, EngineOptions options, ILogger log, TimeProvider time)
+    {
+        options.Validate();
+        (_options, _runner) = (options, runner);
+        var context = Math.Min(Math.Min(model.ContextLength, runner.ContextLength), options.Context > 0 ? options.Context : int.MaxValue);
+        Model = model with { ContextLength = (int)Math.Min(context, (long)blocks.Count * blocks.BlockTokens) };
+        _memory = new KvMemory(blocks, options.HostMemoryBytes);
+        _format = new KvBlob(model.Fingerprint, blocks.BlockTokens, blocks.TokenBytes);
+        _inbox = new Inbox(options.MaxQueue + options.MaxSequences + Limits.CommandsMax);
+        _metrics = new EngineMetrics(model.Name, blocks.Count, blocks.BlockTokens, options.HostMemoryBytes);
+        _restorer = new Restorer(
+            _format, _memory.Host, options.MaxSequences, time, job => _inbox.TryPost(new EngineMessage.Restored(job)));
+        var loop = new EngineLoop(runner, _memory, _format, options, _inbox, _metrics, time, log)
+        {
+            TryRestore = _restorer.TryStart,
+            Dequeued = _ => Interlocked.Decrement(ref _queued),
+            Ended = _ => End(),
+        };
+        _thread = new Thread(loop.Run) { Name = "hearth-engine", IsBackground = true };
+        _thread.Start();
+    }
+
+    public ModelCard Model { get; }
+
+    public EngineLoad Load => _metrics.Load;
+
+    public int ChunkTokens => Limits.ChunkTokens;
+
+    internal KvMemory Memory => _memory;
+
+    public TurnError TrySubmit(TokenRequest request, out ChannelReader<TokenChunk>? chunks)
+    {
+        chunks = null;
+        if (_isDraining)
+        {
+            return TurnError.Draining;
+        }
+
+        var error = RequestCheck.Check(request, Model);
+        if (error != TurnError.None)
+        {
+            return error;
+        }
+
+        if (Interlocked.Increment(ref _queued) > _options.MaxQueue)
+        {
+            Interlocked.Decrement(ref _queued);
+            return TurnError.Overloaded;
+        }
+
+        var room = Math.Min(request.MaxTokens, Model.ContextLength - request.Prompt.Length);
+        var tokens = new TokenList(request.Prompt.Span, Math.Min(room, Limits.ReplyRoomTokens));
+        var cache = _memory.Create(request.Cache, request.Scope, tokens);
+        var seed = request.Sampling.Seed ?? BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long)));
+        var sequence = new Sequence(Interlocked.Increment(ref _order), request, seed, cache, request.Prompt.Length + room);
+        Interlocked.Increment(ref _alive);
+        sequence.Cancelled = request.Cancellation.UnsafeRegister(static inbox => ((Inbox)inbox!).Wake(), _inbox);
+        if (!_inbox.TryPost(new EngineMessage.Submitted(sequence)))
+        {
+            sequence.Cancelled.Unregister();
+            Interlocked.Decrement(ref _queued);
+            End();
+            return _inbox.IsClosed ? TurnError.Draining : TurnError.Overloaded;
+        }
+
+        chunks = new ChunkReader(sequence, _inbox.Wake);
+        return TurnError.None;
+    }
+
+    public CacheInfo DescribeCache(CacheId cache) => _memory.Describe(cache);
+
+    public async ValueTask<CacheChunk?> ExportAsync(CacheId cache, int chunk, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(chunk);
+        var answer = new TaskCompletionSource<(byte[] Blob, int[] Tokens)?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await _commands.WaitAsync(cancellationToken);
+        try
+        {
+            if (!_inbox.TryPost(new EngineMessage.Export(cache, chunk, answer)) || await answer.Task is not var (blob, tokens))
+            {
+                return null;
+            }
+
+            // Hashing and the checksum are the caller's time, not the engine's.
+            var first = chunk * Limits.ChunkTokens;
+            _format.Seal(blob, first, tokens);
+            return new CacheChunk(chunk, tokens.Length - first, blob);
+        }
+        finally
+        {
+            _commands.Release();
+        }
+    }
+
+    public async ValueTask DropAsync(CacheId cache, CancellationToken cancellationToken)
+    {
+        var answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await _commands.WaitAsync(cancellationToken);
+        try
+        {
+            if (_inbox.TryPost(new EngineMessage.Drop(cache, answer)))
+            {
+                await answer.Task;
+            }
+        }
+        finally
+        {
+            _commands.Release();
+        }
+    }
+
+    /// <summary>Refuses new requests and returns when the accepted ones have ended, or throws when cancelled; caches stay exportable.</summary>
+    public Task DrainAsync(CancellationToken cancellationToken)
+    {
+        _isDraining = true;
+        if (Volatile.Read(ref _alive) == 0)
+        {
+            _idle.TrySetResult();
+        }
+
+        return _idle.Task.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Ends what still runs, each with its one final chunk, and gives all memory back.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _isDraining = true;
+        _inbox.Close();
+        _thread.Join();
+        await _restorer.DisposeAsync();
+        _runner.Dispose();
+        _metrics.Dispose();
+    }
+
+    void End()
+    {
+        if (Interlocked.Decrement(ref _alive) == 0 && _isDraining)
+        {
+            _idle.TrySetResult();
+        }
+    }
+}
