@@ -1,0 +1,38 @@
+namespace Hearth.Actors;
+
+/// <summary>Every bound of this project.</summary>
+public static class Limits
+{
+    /// <summary>Messages that wait for one activation; one more is refused.</summary>
+    public const int MailboxMessages = 16;
+
+    public const int ActivationsMax = 10_000;
+
+    /// <summary>Writes that wait for the embedded store's one writer; one more is refused.</summary>
+    public const int StoreWritesQueued = 1024;
+
+    /// <summary>Writes that share one commit to disk.</summary>
+    public const int StoreWritesPerCommit = 64;
+
+    public const int ScopeLengthMax = 128;
+    public const int NameLengthMax = 128;
+    public const int OperationLengthMax = 256;
+    public const int IndexKeyLengthMax = 256;
+    public const int BlobNameLengthMax = 128;
+
+    /// <summary>Bytes of one log entry, one state and one result.</summary>
+    public const int EntryBytesMax = 16 << 20;
+
+    public const int ManifestBytesMax = 32 << 20;
+    public const int BlobBytesMax = 512 << 20;
+
+    /// <summary>Finished operations are kept this long, and the last ones longer.</summary>
+    public static readonly TimeSpan OperationAgeMax = TimeSpan.FromHours(24);
+    public const int OperationsKept = 64;
+
+    /// <summary>How long a deleted grain's name stays refused.</summary>
+    public static readonly TimeSpan TombstoneAge = TimeSpan.FromHours(24);
+
+    /// <summary>How long SQLite waits for another connection of this process.</summary>
+    public const int StoreBusySeconds = 5;
+}

@@ -1,0 +1,160 @@
+using Microsoft.Data.Sqlite;
+
+namespace Hearth.Actors.Storage.Embedded;
+
+/// <summary>The grain store of one process, in SQLite.</summary>
+sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimeProvider time) : IGrainStore
+{
+    const string SummaryColumns = """
+        g.scope, g.name, g.epoch, g.activation, g.silo, g.length, g.state, coalesce(m.bytes, 0), coalesce(m.units, 0), g.id
+        """;
+
+    const string OneGrain = "g.scope = $1 AND g.name = $2 AND g.deleted IS NULL";
+
+    public ValueTask<AcquireResult> AcquireAsync(
+        GrainId grain, string silo, string activation, string? expectedPrevious, CancellationToken cancellationToken) =>
+        writer.WriteAsync(sql =>
+        {
+            Check(grain);
+            var row = GrainRow.Find(sql, grain);
+            if (row is { Deleted: true })
+                return new AcquireResult(AcquireOutcome.Deleted);
+            if (row is { Owner: { } owner } && owner.Activation != expectedPrevious)
+                return new AcquireResult(AcquireOutcome.Owned, Owner: owner);
+            if (row is null)
+            {
+                sql.Execute("INSERT INTO grains (scope, name, epoch, activation, silo, changed) VALUES ($1, $2, 1, $3, $4, $5)",
+                    grain.Scope, grain.Name, activation, silo, Now);
+            }
+            else
+            {
+                sql.Execute("UPDATE grains SET epoch = epoch + 1, activation = $2, silo = $3 WHERE id = $1",
+                    row.Id, activation, silo);
+            }
+            return new AcquireResult(AcquireOutcome.Acquired, (row?.Epoch ?? 0) + 1);
+        });
+
+    public ValueTask<WriteOutcome> ReleaseAsync(GrainId grain, Fence fence, CancellationToken cancellationToken) =>
+        writer.WriteAsync(sql =>
+        {
+            if (GrainRow.FindOwned(sql, grain, fence) is not { } row)
+                return WriteOutcome.Fenced;
+            sql.Execute("UPDATE grains SET activation = NULL, silo = NULL WHERE id = $1", row.Id);
+            return WriteOutcome.Done;
+        });
+
+    public ValueTask<BeginResult> BeginAsync(
+        GrainId grain, Fence fence, string operation, string hash, CancellationToken cancellationToken) =>
+        writer.WriteAsync(sql =>
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(operation.Length, Limits.OperationLengthMax);
+            if (GrainRow.FindOwned(sql, grain, fence) is not { } row)
+                return new BeginResult(BeginOutcome.Fenced);
+            var known = OperationRow.Find(sql, row.Id, operation);
+            if (known is null)
+            {
+                OperationRow.Insert(sql, row.Id, operation, hash, fence.Epoch, Now);
+                return new BeginResult(BeginOutcome.Begun);
+            }
+            if (known.Hash != hash)
+                return new BeginResult(BeginOutcome.Conflict);
+            if (known.Status == OperationStatus.Committed)
+                return new BeginResult(BeginOutcome.Committed, known.Result);
+            if (known.Status == OperationStatus.Pending && known.Epoch == fence.Epoch)
+                return new BeginResult(BeginOutcome.Pending);
+            OperationRow.Update(sql, row.Id, operation, OperationStatus.Pending, fence.Epoch, null, Now);
+            return new BeginResult(known.Status == OperationStatus.Pending ? BeginOutcome.TakenOver : BeginOutcome.Begun);
+        });
+
+    public ValueTask<CommitResult> CommitAsync(
+        GrainId grain, Fence fence, GrainCommit commit, CancellationToken cancellationToken) =>
+        writer.WriteAsync(sql =>
+        {
+            if (GrainRow.FindOwned(sql, grain, fence) is not { } row)
+                return new CommitResult(CommitOutcome.Fenced);
+            if (commit.Operation is { } operation)
+            {
+                var known = OperationRow.Find(sql, row.Id, operation);
+                if (known is null or { Status: OperationStatus.Failed or OperationStatus.Cancelled })
+                    return new CommitResult(CommitOutcome.NotBegun);
+                if (known.Hash != commit.Hash)
+                    return new CommitResult(CommitOutcome.Conflict);
+                if (known.Status == OperationStatus.Committed)
+                    return new CommitResult(CommitOutcome.Duplicate, row.Length);
+            }
+            if (row.Length != commit.ExpectedLength || commit.Keep > row.Length || commit.JournalKeep > row.JournalLength)
+                return new CommitResult(CommitOutcome.LengthMismatch, row.Length);
+            return new CommitResult(CommitOutcome.Done, GrainCommitWriter.Write(sql, row, commit, fence.Epoch, Now));
+        });
+
+    public ValueTask<WriteOutcome> EndAsync(
+        GrainId grain, Fence fence, string operation, OperationStatus status, CancellationToken cancellationToken) =>
+        writer.WriteAsync(sql =>
+        {
+            if (GrainRow.FindOwned(sql, grain, fence) is not { } row)
+                return WriteOutcome.Fenced;
+            if (OperationRow.Find(sql, row.Id, operation) is not { Status: OperationStatus.Pending })
+                return WriteOutcome.NotFound;
+            OperationRow.Update(sql, row.Id, operation, status, fence.Epoch, null, Now);
+            return WriteOutcome.Done;
+        });
+
+    public ValueTask<GrainSnapshot?> ReadAsync(GrainId grain, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(readers.Read(sql =>
+        {
+            if (Summaries(sql, OneGrain, grain.Scope, grain.Name) is not [var (id, summary)])
+                return null;
+            var log = sql.Rows("SELECT entry FROM log WHERE grain = $1 ORDER BY position", r => r.GetFieldValue<byte[]>(0), id);
+            var parts = sql.Rows("SELECT data FROM journal WHERE grain = $1 ORDER BY start", r => r.GetFieldValue<byte[]>(0), id);
+            return new GrainSnapshot(summary, log, [.. parts.SelectMany(p => p)]);
+        }));
+
+    public ValueTask<GrainSummary?> DescribeAsync(GrainId grain, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(readers.Read(sql =>
+            Summaries(sql, OneGrain, grain.Scope, grain.Name) is [var (_, summary)] ? summary : null));
+
+    public ValueTask<IReadOnlyList<GrainSummary>> ListAsync(string scope, int limit, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<GrainSummary>>(readers.Read(sql =>
+            Summaries(sql, "g.scope = $1 AND g.deleted IS NULL ORDER BY g.changed DESC, g.id DESC LIMIT $2", scope, limit)
+                .ConvertAll(s => s.Summary)));
+
+    public ValueTask<bool> DeleteAsync(GrainId grain, CancellationToken cancellationToken) =>
+        writer.WriteAsync(sql =>
+        {
+            if (GrainRow.Find(sql, grain) is not { Deleted: false } row)
+                return false;
+            foreach (var table in (ReadOnlySpan<string>)["log", "journal", "operations", "manifests"])
+                sql.Execute($"DELETE FROM {table} WHERE grain = $1", row.Id);
+            sql.Execute("""
+                UPDATE grains SET activation = NULL, silo = NULL, length = 0, journal_length = 0, state = x'', index_key = NULL,
+                    changed = $2, deleted = $2 WHERE id = $1
+                """, row.Id, Now);
+            return true;
+        });
+
+    public ValueTask<GrainId?> FindAsync(string scope, string indexKey, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(readers.Read<GrainId?>(sql =>
+            sql.Scalar<string>("SELECT name FROM grains WHERE scope = $1 AND index_key = $2", scope, indexKey) is { } name
+                ? new GrainId(scope, name)
+                : null));
+
+    long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    static void Check(GrainId grain)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(grain.Scope.Length, Limits.ScopeLengthMax);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(grain.Name.Length, Limits.NameLengthMax);
+    }
+
+    static List<(long Id, GrainSummary Summary)> Summaries(Sql sql, string where, params ReadOnlySpan<object?> values) =>
+        sql.Rows($"SELECT {SummaryColumns} FROM grains g LEFT JOIN manifests m ON m.grain = g.id WHERE {where}",
+            ReadSummary, values);
+
+    static (long, GrainSummary) ReadSummary(SqliteDataReader r)
+    {
+        var epoch = r.GetInt64(2);
+        var owner = r.IsDBNull(3) ? null : new GrainOwner(r.GetString(4), epoch, r.GetString(3));
+        return (r.GetInt64(9), new GrainSummary(new GrainId(r.GetString(0), r.GetString(1)), epoch, owner,
+            r.GetInt32(5), r.GetFieldValue<byte[]>(6), r.GetInt64(7), r.GetInt32(8)));
+    }
+}

@@ -1,0 +1,177 @@
+using Hearth.Actors.Storage.Embedded;
+using Hearth.Actors.Storage;
+using Microsoft.Data.Sqlite;
+using Xunit;
+
+namespace Hearth.Actors.Tests.Storage;
+
+public sealed class EmbeddedGrainStoreTests : GrainStoreProperties, IDisposable
+{
+    readonly TemporaryDirectory _directory = new();
+    readonly EmbeddedStore _store;
+
+    public EmbeddedGrainStoreTests() => _store = EmbeddedStore.Open(_directory.Path, 1 << 20, new VirtualTime());
+
+    protected override IGrainStore Store => _store.Grains;
+
+    public void Dispose()
+    {
+        _store.Dispose();
+        _directory.Dispose();
+    }
+}
+
+public sealed class EmbeddedStoreTests : IDisposable
+{
+    static readonly GrainId Grain = new("tenant", "conversation");
+    static readonly Fence Fence = new(1, "a");
+
+    readonly TemporaryDirectory _directory = new();
+
+    static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public void ASecondOneOnTheSameDirectoryIsRefused()
+    {
+        using var first = Open();
+        var refusal = Assert.Throws<StoreException>(() => Open().Dispose());
+        Assert.Contains("in use by another process", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ADatabaseOfAnotherVersionIsRefused()
+    {
+        Open().Dispose();
+        using (var connection = new SqliteConnection($"Data Source={Path.Combine(_directory.Path, "hearth.db")};Pooling=false"))
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = "PRAGMA user_version = 7";
+            command.ExecuteNonQuery();
+        }
+        var refusal = Assert.Throws<StoreException>(() => Open().Dispose());
+        Assert.Contains("schema 7", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AFileThatIsNoDatabaseIsRefused()
+    {
+        File.WriteAllText(Path.Combine(_directory.Path, "hearth.db"), new string('x', 5000));
+        Assert.Contains(_directory.Path, Assert.Throws<StoreException>(() => Open().Dispose()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WhatWasCommittedIsThereAfterACrash()
+    {
+        using var store = Open();
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        await store.Grains.BeginAsync(Grain, Fence, "t1", "h", Stop);
+        await store.Grains.CommitAsync(Grain, Fence, Entry("one", "t1"), Stop);
+        await store.Grains.BeginAsync(Grain, Fence, "t2", "h", Stop);
+        await store.Blobs.PutAsync(Grain, "b1", new byte[100], Stop);
+        await store.Blobs.PublishAsync(Grain, Fence, new BlobManifest([1], ["b1"], 100, 7), Stop);
+
+        // The files as the disk has them at this moment, write-ahead log and all: what a process that is killed leaves.
+        using var copy = new TemporaryDirectory();
+        foreach (var file in Directory.GetFiles(_directory.Path, "*", SearchOption.AllDirectories).Where(f => !f.EndsWith("lock", StringComparison.Ordinal)))
+        {
+            var target = Path.Combine(copy.Path, Path.GetRelativePath(_directory.Path, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            using var from = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            using var to = File.Create(target);
+            from.CopyTo(to);
+        }
+        using var survivor = EmbeddedStore.Open(copy.Path, 1 << 20, new VirtualTime());
+        var read = await survivor.Grains.ReadAsync(Grain, Stop);
+        Assert.Equal("one"u8.ToArray(), Assert.Single(read!.Log));
+        Assert.Equal(7, read.Summary.BlobUnits);
+        Assert.Equal(AcquireOutcome.Owned, (await survivor.Grains.AcquireAsync(Grain, "s2", "b", null, Stop)).Outcome);
+        await survivor.Grains.AcquireAsync(Grain, "s2", "b", "a", Stop);
+        Assert.Equal(BeginOutcome.Committed, (await survivor.Grains.BeginAsync(Grain, new Fence(2, "b"), "t1", "h", Stop)).Outcome);
+        Assert.Equal(BeginOutcome.TakenOver, (await survivor.Grains.BeginAsync(Grain, new Fence(2, "b"), "t2", "h", Stop)).Outcome);
+        Assert.Equal(100, (await survivor.Blobs.ReadAsync(Grain, "b1", Stop))!.Length);
+    }
+
+    [Fact]
+    public async Task AWriteThatFailsTakesNoOtherOfItsBatchWithIt()
+    {
+        using var store = Open();
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        var tooLong = new GrainId("tenant", new string('x', 1000));
+        var bad = store.Grains.AcquireAsync(tooLong, "s1", "b", null, Stop);
+        var good = store.Grains.CommitAsync(Grain, Fence, Entry("one", null), Stop);
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await bad);
+        Assert.Equal(CommitOutcome.Done, (await good).Outcome);
+    }
+
+    [Fact]
+    public async Task AManifestIsPublishedUnderTheFenceOnlyAndOnlyWithItsBlobs()
+    {
+        using var store = Open();
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        await store.Blobs.PutAsync(Grain, "b1", new byte[10], Stop);
+        await store.Blobs.PutAsync(Grain, "b2", new byte[20], Stop);
+        var both = new BlobManifest([1, 2], ["b1", "b2"], 30, 2);
+        Assert.Equal(PublishOutcome.Fenced, await store.Blobs.PublishAsync(Grain, new Fence(1, "x"), both, Stop));
+        Assert.Equal(PublishOutcome.Missing, await store.Blobs.PublishAsync(Grain, Fence, both with { Names = ["b1", "b3"] }, Stop));
+        Assert.Null(await store.Blobs.ReadManifestAsync(Grain, Stop));
+        Assert.Equal(PublishOutcome.Published, await store.Blobs.PublishAsync(Grain, Fence, both, Stop));
+        Assert.Equal(PublishOutcome.Published, await store.Blobs.PublishAsync(Grain, Fence, both with { Names = ["b2"] }, Stop));
+        Assert.Null(await store.Blobs.ReadAsync(Grain, "b1", Stop));
+        Assert.Equal(20, (await store.Blobs.ReadAsync(Grain, "b2", Stop))!.Length);
+        await store.Blobs.ClearAsync(Grain, Stop);
+        Assert.Null(await store.Blobs.ReadManifestAsync(Grain, Stop));
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(_directory.Path, "spill")));
+    }
+
+    [Fact]
+    public async Task BlobsOverTheLimitPushOutTheGrainThatNobodyUsedLongest()
+    {
+        using var store = Open(blobBytesMax: 100);
+        foreach (var name in new[] { "one", "two", "three" })
+        {
+            var grain = new GrainId("tenant", name);
+            await store.Grains.AcquireAsync(grain, "s1", "a", null, Stop);
+            await store.Blobs.PutAsync(grain, "b", new byte[40], Stop);
+            await store.Blobs.PublishAsync(grain, Fence, new BlobManifest([], ["b"], 40, 1), Stop);
+            if (name == "two")
+                await store.Blobs.ReadAsync(new GrainId("tenant", "one"), "b", Stop);
+        }
+        Assert.NotNull(await store.Blobs.ReadManifestAsync(new GrainId("tenant", "one"), Stop));
+        Assert.Null(await store.Blobs.ReadManifestAsync(new GrainId("tenant", "two"), Stop));
+        await Assert.ThrowsAsync<StoreException>(async () => await store.Blobs.PutAsync(Grain, "big", new byte[101], Stop));
+    }
+
+    [Fact]
+    public async Task UnfinishedAndUnnamedBlobsGoAtStart()
+    {
+        using (var store = Open())
+        {
+            await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+            await store.Blobs.PutAsync(Grain, "named", new byte[10], Stop);
+            await store.Blobs.PublishAsync(Grain, Fence, new BlobManifest([], ["named"], 10, 1), Stop);
+            await store.Blobs.PutAsync(Grain, "unnamed", new byte[10], Stop);
+            await store.Blobs.PutAsync(new GrainId("tenant", "stray"), "b", new byte[10], Stop);
+        }
+        var folder = Directory.GetDirectories(Path.Combine(_directory.Path, "spill")).Single(d => File.Exists(Path.Combine(d, "named")));
+        File.WriteAllBytes(Path.Combine(folder, "next.part"), [1]);
+        using var reopened = Open();
+        Assert.Equal([Path.Combine(folder, "named")],
+            Directory.GetFiles(Path.Combine(_directory.Path, "spill"), "*", SearchOption.AllDirectories));
+    }
+
+    EmbeddedStore Open(long blobBytesMax = 1 << 20) => EmbeddedStore.Open(_directory.Path, blobBytesMax, new VirtualTime());
+
+    static GrainCommit Entry(string text, string? operation) => new()
+    {
+        Operation = operation,
+        Hash = "h",
+        ExpectedLength = 0,
+        Keep = 0,
+        JournalKeep = 0,
+        State = default,
+        Append = [System.Text.Encoding.UTF8.GetBytes(text)],
+    };
+}

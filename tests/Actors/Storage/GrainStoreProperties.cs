@@ -1,0 +1,174 @@
+using System.Text;
+using Hearth.Actors.Storage;
+using Xunit;
+
+namespace Hearth.Actors.Tests.Storage;
+
+/// <summary>What every grain store must do. A store's own test class gives the store.</summary>
+public abstract class GrainStoreProperties
+{
+    static readonly GrainId Grain = new("tenant", "conversation");
+
+    protected static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    protected abstract IGrainStore Store { get; }
+
+    [Fact]
+    public async Task AGrainHasOneOwnerAndAnotherMustNameIt()
+    {
+        Assert.Equal(new AcquireResult(AcquireOutcome.Acquired, 1), await Store.AcquireAsync(Grain, "s1", "a", null, Stop));
+        var refused = await Store.AcquireAsync(Grain, "s2", "b", null, Stop);
+        Assert.Equal(new AcquireResult(AcquireOutcome.Owned, 0, new GrainOwner("s1", 1, "a")), refused);
+        Assert.Equal(AcquireOutcome.Owned, (await Store.AcquireAsync(Grain, "s2", "b", "x", Stop)).Outcome);
+        Assert.Equal(new AcquireResult(AcquireOutcome.Acquired, 2), await Store.AcquireAsync(Grain, "s2", "b", "a", Stop));
+    }
+
+    [Fact]
+    public async Task AReleasedGrainIsFreeAndItsEpochGoesOn()
+    {
+        var fence = await OwnAsync("a");
+        Assert.Equal(WriteOutcome.Done, await Store.ReleaseAsync(Grain, fence, Stop));
+        Assert.Equal(WriteOutcome.Fenced, await Store.ReleaseAsync(Grain, fence, Stop));
+        Assert.Equal(2, (await OwnAsync("b")).Epoch);
+    }
+
+    [Fact]
+    public async Task NoWriteOfAFormerOwnerSucceeds()
+    {
+        var old = await OwnAsync("a");
+        await Store.BeginAsync(Grain, old, "t1", "h", Stop);
+        await Store.AcquireAsync(Grain, "s2", "b", "a", Stop);
+        // The second one has the right epoch and the wrong activation, as after a store that lost its last writes.
+        foreach (var stale in new[] { old, new Fence(2, "a"), new Fence(1, "b") })
+        {
+            Assert.Equal(BeginOutcome.Fenced, (await Store.BeginAsync(Grain, stale, "t2", "h", Stop)).Outcome);
+            Assert.Equal(CommitOutcome.Fenced, (await Store.CommitAsync(Grain, stale, Step("t1", "h", 0, "x"), Stop)).Outcome);
+            Assert.Equal(WriteOutcome.Fenced, await Store.EndAsync(Grain, stale, "t1", OperationStatus.Failed, Stop));
+            Assert.Equal(WriteOutcome.Fenced, await Store.ReleaseAsync(Grain, stale, Stop));
+        }
+        Assert.Empty((await Store.ReadAsync(Grain, Stop))!.Log);
+    }
+
+    [Fact]
+    public async Task AnOperationIsCommittedOnceAndAnswersWithItsResultAfterwards()
+    {
+        var fence = await OwnAsync("a");
+        Assert.Equal(CommitOutcome.NotBegun, (await Store.CommitAsync(Grain, fence, Step("t1", "h", 0, "x"), Stop)).Outcome);
+        Assert.Equal(BeginOutcome.Begun, (await Store.BeginAsync(Grain, fence, "t1", "h", Stop)).Outcome);
+        Assert.Equal(BeginOutcome.Pending, (await Store.BeginAsync(Grain, fence, "t1", "h", Stop)).Outcome);
+        Assert.Equal(BeginOutcome.Conflict, (await Store.BeginAsync(Grain, fence, "t1", "other", Stop)).Outcome);
+        Assert.Equal(CommitOutcome.Conflict, (await Store.CommitAsync(Grain, fence, Step("t1", "other", 0, "x"), Stop)).Outcome);
+        Assert.Equal(new CommitResult(CommitOutcome.LengthMismatch, 0), await Store.CommitAsync(Grain, fence, Step("t1", "h", 5, "x"), Stop));
+        Assert.Equal(new CommitResult(CommitOutcome.Done, 1), await Store.CommitAsync(Grain, fence, Step("t1", "h", 0, "x"), Stop));
+        Assert.Equal(new CommitResult(CommitOutcome.Duplicate, 1), await Store.CommitAsync(Grain, fence, Step("t1", "h", 1, "x"), Stop));
+        var again = await Store.BeginAsync(Grain, fence, "t1", "h", Stop);
+        Assert.Equal(BeginOutcome.Committed, again.Outcome);
+        Assert.Equal("result of t1", Encoding.UTF8.GetString(again.Result!));
+    }
+
+    [Fact]
+    public async Task APendingOperationIsTakenOverByTheNextOwnerAndAFailedOneBeginsAnew()
+    {
+        await Store.BeginAsync(Grain, await OwnAsync("a"), "t1", "h", Stop);
+        var next = await OwnAsync("b", "a");
+        Assert.Equal(BeginOutcome.TakenOver, (await Store.BeginAsync(Grain, next, "t1", "h", Stop)).Outcome);
+        Assert.Equal(WriteOutcome.Done, await Store.EndAsync(Grain, next, "t1", OperationStatus.Cancelled, Stop));
+        Assert.Equal(WriteOutcome.NotFound, await Store.EndAsync(Grain, next, "t1", OperationStatus.Failed, Stop));
+        Assert.Equal(CommitOutcome.NotBegun, (await Store.CommitAsync(Grain, next, Step("t1", "h", 0, "x"), Stop)).Outcome);
+        Assert.Equal(BeginOutcome.Begun, (await Store.BeginAsync(Grain, next, "t1", "h", Stop)).Outcome);
+    }
+
+    [Fact]
+    public async Task DeleteLeavesATombstoneThatNoWriterPasses()
+    {
+        var fence = await OwnAsync("a");
+        await Store.CommitAsync(Grain, fence, Step(null, null, 0, "x") with { IndexKey = "key" }, Stop);
+        Assert.True(await Store.DeleteAsync(Grain, Stop));
+        Assert.False(await Store.DeleteAsync(Grain, Stop));
+        Assert.Equal(CommitOutcome.Fenced, (await Store.CommitAsync(Grain, fence, Step(null, null, 0, "y"), Stop)).Outcome);
+        Assert.Equal(AcquireOutcome.Deleted, (await Store.AcquireAsync(Grain, "s1", "c", null, Stop)).Outcome);
+        Assert.Null(await Store.ReadAsync(Grain, Stop));
+        Assert.Null(await Store.DescribeAsync(Grain, Stop));
+        Assert.Null(await Store.FindAsync("tenant", "key", Stop));
+        Assert.Empty(await Store.ListAsync("tenant", 10, Stop));
+    }
+
+    [Fact]
+    public async Task AnIndexKeyLeadsToTheGrainThatTookItLastAndEachGrainHasOne()
+    {
+        var fence = await OwnAsync("a");
+        await Store.CommitAsync(Grain, fence, Step(null, null, 0) with { IndexKey = "k1" }, Stop);
+        Assert.Equal(Grain, await Store.FindAsync("tenant", "k1", Stop));
+        Assert.Null(await Store.FindAsync("somebody else", "k1", Stop));
+        await Store.CommitAsync(Grain, fence, Step(null, null, 0) with { IndexKey = "k2" }, Stop);
+        Assert.Null(await Store.FindAsync("tenant", "k1", Stop));
+
+        var other = new GrainId("tenant", "other");
+        await Store.AcquireAsync(other, "s1", "b", null, Stop);
+        await Store.CommitAsync(other, new Fence(1, "b"), Step(null, null, 0) with { IndexKey = "k2" }, Stop);
+        Assert.Equal(other, await Store.FindAsync("tenant", "k2", Stop));
+        Assert.Equal([other, Grain], (await Store.ListAsync("tenant", 10, Stop)).Select(s => s.Id));
+    }
+
+    [Theory, InlineData(1), InlineData(2), InlineData(3)]
+    public async Task LogAndJournalAreAsAModelSays(int seed)
+    {
+        var random = new Random(seed);
+        var fence = await OwnAsync("a");
+        List<byte[]> log = [];
+        byte[] journal = [];
+        for (var step = 0; step < 60; step++)
+        {
+            var keep = random.Next(3) == 0 ? random.Next(log.Count + 1) : log.Count;
+            var journalKeep = random.Next(3) == 0 ? random.Next(journal.Length + 1) : journal.Length;
+            var append = Enumerable.Range(0, random.Next(3)).Select(_ => Bytes(random, 20)).ToList();
+            var more = Bytes(random, 50);
+            var state = Bytes(random, 10);
+            var commit = new GrainCommit
+            {
+                ExpectedLength = log.Count,
+                Keep = keep,
+                Append = append.ConvertAll(b => (ReadOnlyMemory<byte>)b),
+                JournalKeep = journalKeep,
+                JournalAppend = more,
+                State = state,
+            };
+            Assert.Equal(CommitOutcome.Done, (await Store.CommitAsync(Grain, fence, commit, Stop)).Outcome);
+            log = [.. log[..keep], .. append];
+            journal = [.. journal[..journalKeep], .. more];
+            var read = await Store.ReadAsync(Grain, Stop);
+            Assert.Equal(log, read!.Log);
+            Assert.Equal(journal, read.Journal);
+            Assert.Equal(state, read.Summary.State);
+        }
+    }
+
+    [Fact]
+    public async Task OfManyWhoAcquireAtOnceOneOwns()
+    {
+        var results = await Task.WhenAll(Enumerable.Range(0, 32).Select(i => Store.AcquireAsync(Grain, "s1", $"a{i}", null, Stop).AsTask()));
+        Assert.Single(results, r => r.Outcome == AcquireOutcome.Acquired);
+    }
+
+    protected async Task<Fence> OwnAsync(string activation, string? previous = null) =>
+        new((await Store.AcquireAsync(Grain, "s1", activation, previous, Stop)).Epoch, activation);
+
+    static byte[] Bytes(Random random, int most)
+    {
+        var bytes = new byte[random.Next(most + 1)];
+        random.NextBytes(bytes);
+        return bytes;
+    }
+
+    protected static GrainCommit Step(string? operation, string? hash, int length, params string[] entries) => new()
+    {
+        Operation = operation,
+        Hash = hash,
+        Result = Encoding.UTF8.GetBytes($"result of {operation}"),
+        ExpectedLength = length,
+        Keep = length,
+        Append = entries.Select(e => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(e)).ToList(),
+        JournalKeep = 0,
+        State = "state"u8.ToArray(),
+    };
+}
