@@ -1,5 +1,3 @@
-using System.Text.Json.Nodes;
-
 namespace Hearth.Golden.Tests;
 
 /// <summary>A checkpoint of the golden set under another config.json, in a directory of its own.</summary>
@@ -18,13 +16,6 @@ sealed class EditedCheckpoint : IDisposable
 
     public static EditedCheckpoint WithConfig(string source, string configFile) =>
         new(source, File.ReadAllText(Path.Combine(source, configFile)));
-
-    public static EditedCheckpoint With(string source, Action<JsonObject> edit)
-    {
-        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(source, "config.json")))!.AsObject();
-        edit(config);
-        return new(source, config.ToJsonString());
-    }
 
     public void Dispose() => _copy.Delete(recursive: true);
 }

@@ -32,6 +32,11 @@ sealed record RopeSpec(RopeKind Kind, int Dim, double Theta, int TrainedContext)
     /// <summary>Llama3: wavelengths below TrainedContext / this are kept.</summary>
     public double HighFrequencyFactor { get; init; } = 4;
 
+    /// <summary>Yarn: positions before stretching, for its reach. The blend by parts counts rotations over
+    /// max_position_embeddings, as transformers 4.48 does, whose outputs are matched; releases from 4.50 on count them over
+    /// this one where a config names it.</summary>
+    public int OriginalContext { get; init; } = TrainedContext;
+
     /// <summary>Yarn: rotations over the trained context from which a dimension is kept.</summary>
     public double BetaFast { get; init; } = 32;
 
@@ -68,7 +73,7 @@ sealed record RopeSpec(RopeKind Kind, int Dim, double Theta, int TrainedContext)
     public int ContextLength(int positionsMax) => Kind switch
     {
         RopeKind.Linear or RopeKind.Dynamic => Stretch(positionsMax),
-        RopeKind.Yarn => Math.Max(positionsMax, Stretch(TrainedContext)),
+        RopeKind.Yarn => Math.Max(positionsMax, Stretch(OriginalContext)),
         _ => positionsMax,
     };
 
@@ -99,7 +104,7 @@ sealed record RopeSpec(RopeKind Kind, int Dim, double Theta, int TrainedContext)
             BetaFast = scaling.NumberOrNull("beta_fast", 1e-3, 1e6) ?? 32,
             BetaSlow = scaling.NumberOrNull("beta_slow", 1e-3, 1e6) ?? 1,
             AttentionFactor = scaling.NumberOrNull("attention_factor", 1e-3, 1e3) ?? 0.1 * Math.Log(factor) + 1,
-            TrainedContext = scaling.IntOrNull("original_max_position_embeddings", 1, CheckpointLimits.ContextMax)
+            OriginalContext = scaling.IntOrNull("original_max_position_embeddings", 1, CheckpointLimits.ContextMax)
                 ?? plain.TrainedContext,
         };
     }
