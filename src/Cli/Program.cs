@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Hearth.Cli;
+using Hearth.Silo;
 
 var root = new RootCommand("Hearth serves chats: a conversation keeps its cache, and never forgets.")
 {
@@ -24,6 +25,11 @@ catch (CliException error)
 {
     await Console.Error.WriteLineAsync(error.Message);
     return error.ExitCode;
+}
+catch (SiloException error)
+{
+    await Console.Error.WriteLineAsync(error.Message);
+    return error.IsModel ? ExitCodes.Model : ExitCodes.Temporary;
 }
 catch (OperationCanceledException)
 {
