@@ -20,7 +20,7 @@ static class Limits
         internal const int PatternCharactersMax = 4096;
 
         /// <summary>How long a text may become when a file's steps rewrite it.</summary>
-        internal const int NormalizedCharactersMax = 1 << 26;
+        internal const int NormalizedCharactersMax = 1 << 24;
 
         /// <summary>The longest that one match of a pattern from a file may take before the text is refused.</summary>
         internal static readonly TimeSpan MatchTimeout = TimeSpan.FromSeconds(1);

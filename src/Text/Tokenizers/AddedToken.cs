@@ -28,7 +28,7 @@ sealed record AddedToken(
         var contentOfId = new Dictionary<int, string>();
         foreach (var item in field.Items(Limits.Tokenizer.AddedTokensMax))
         {
-            var token = Read(item);
+            var token = Read(item, item["id"].Number(Limits.Tokenizer.TokensMax - 1));
             if (!contentOfId.TryAdd(token.Id, token.Content))
             {
                 throw item["id"].Error($"{token.Id} is also the id of '{contentOfId[token.Id]}'");
@@ -40,7 +40,7 @@ sealed record AddedToken(
         return tokens;
     }
 
-    static AddedToken Read(JsonField item)
+    internal static AddedToken Read(JsonField item, int id)
     {
         var content = item["content"].Text();
         if (string.IsNullOrWhiteSpace(content) && (content.Length == 0 || item["special"].Flag()))
@@ -49,7 +49,7 @@ sealed record AddedToken(
         }
 
         return new(
-            item["id"].Number(Limits.Tokenizer.TokensMax - 1),
+            id,
             content,
             item["single_word"].Flag(),
             item["lstrip"].Flag(),

@@ -15,7 +15,7 @@ sealed class BpeModel : TokenModel
     readonly bool _cutsAtMetaspace;
     readonly IReadOnlySet<int> _isControl;
 
-    internal BpeModel(JsonField field, bool bytesOfText, IReadOnlySet<int> isControl)
+    internal BpeModel(JsonField field, Vocabulary vocabulary, bool bytesOfText, IReadOnlySet<int> isControl)
     {
         if (field["dropout"] is { IsNull: false } dropout && dropout.Value.GetRawText() is not ("0" or "0.0"))
         {
@@ -25,7 +25,7 @@ sealed class BpeModel : TokenModel
         _bytesOfText = bytesOfText;
         _isControl = isControl;
         _ignoresMerges = field["ignore_merges"].Flag();
-        Vocabulary = Vocabulary.Read(field["vocab"]);
+        Vocabulary = vocabulary;
         _symbols = new(field, Vocabulary, bytesOfText, isControl);
         _merges = ReadMerges(field, out var crossesMetaspace);
         var hasAffixes = field["continuing_subword_prefix"].TextOr("") + field["end_of_word_suffix"].TextOr("") != "";

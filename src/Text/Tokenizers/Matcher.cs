@@ -12,8 +12,19 @@ abstract class Matcher
     /// <summary>Reads <c>{"String": ..}</c> or <c>{"Regex": ..}</c>.</summary>
     internal static Matcher Read(JsonField field)
     {
-        var literal = field["String"];
-        return literal.IsNull ? new RegexMatcher(field["Regex"]) : new LiteralMatcher(literal);
+        if (field["String"] is { IsNull: false } literal)
+        {
+            return new LiteralMatcher(literal);
+        }
+
+        var pattern = field["Regex"];
+        return pattern.Text() switch
+        {
+            Gpt2Matcher.Pattern => new Gpt2Matcher(),
+            Llama3Matcher.Pattern => new Llama3Matcher(digitsMax: 3),
+            Llama3Matcher.PatternOfQwen2 => new Llama3Matcher(digitsMax: 1),
+            _ => new RegexMatcher(pattern),
+        };
     }
 }
 

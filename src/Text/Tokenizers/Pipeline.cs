@@ -14,10 +14,18 @@ sealed class Pipeline
     readonly AddedTokenFinder _rawFinderOfSegments;
     readonly AddedTokenFinder _normalizedFinder;
 
-    internal Pipeline(JsonField root)
+    /// <param name="root">tokenizer.json.</param>
+    /// <param name="config">tokenizer_config.json, if there is one.</param>
+    internal Pipeline(JsonField root, JsonField? config)
     {
         root.Expect(JsonValueKind.Object);
+        var vocabulary = TokenModel.ReadVocabulary(root["model"]);
         AddedTokens = AddedToken.ReadAll(root["added_tokens"]);
+        if (config is { } complement)
+        {
+            TokenizerConfig.Complete(AddedTokens, complement, vocabulary);
+        }
+
         _normalizers = Normalizer.ReadAll(root["normalizer"]);
         _preTokenizers = PreTokenizer.ReadAll(root["pre_tokenizer"]);
         PostProcessor = new(root["post_processor"]);
@@ -30,7 +38,7 @@ sealed class Pipeline
         }
 
         var controls = AddedTokens.Where(token => token.IsControl).Select(token => token.Id).ToHashSet();
-        Model = TokenModel.Read(root["model"], mapsBytesLast, controls);
+        Model = TokenModel.Read(root["model"], vocabulary, mapsBytesLast, controls);
 
         var normalized = AddedTokens.ToLookup(token => token.Normalized);
         _rawFinder = new(normalized[false], content => content);

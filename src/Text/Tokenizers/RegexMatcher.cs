@@ -6,7 +6,7 @@ namespace Hearth.Text.Tokenizers;
 /// <summary>
 /// Finds a regular expression of a tokenizer file. The file's expressions speak of code points, .NET's of UTF-16 units: text
 /// beyond the basic plane is matched on a copy in which each such code point is one unit of the same general category.
-/// Time is bounded: linear matching where the expression allows it, a timeout where it does not.
+/// A match that takes too long ends in an error; expressions that do so on plain text are refused when the file is loaded.
 /// </summary>
 sealed class RegexMatcher : Matcher
 {
@@ -70,10 +70,6 @@ sealed class RegexMatcher : Matcher
     {
         try
         {
-            return new(pattern, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking, Limits.Tokenizer.MatchTimeout);
-        }
-        catch (NotSupportedException)
-        {
             return new(pattern, RegexOptions.CultureInvariant | RegexOptions.Compiled, Limits.Tokenizer.MatchTimeout);
         }
         catch (ArgumentException e)
@@ -82,7 +78,6 @@ sealed class RegexMatcher : Matcher
         }
     }
 
-    /// <summary>An expression that backtracks without end on plain text is refused when loaded, not in the middle of a chat.</summary>
     void ProbeForBlowup()
     {
         var matches = new List<Cut>();

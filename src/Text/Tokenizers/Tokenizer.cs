@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using Hearth.Text.Tokenizers;
 
 namespace Hearth.Text;
@@ -9,7 +8,6 @@ namespace Hearth.Text;
 /// </summary>
 public sealed class Tokenizer
 {
-    const string FileName = "tokenizer.json";
     readonly Pipeline _pipeline;
     readonly string?[] _tokenOf;
 
@@ -36,7 +34,6 @@ public sealed class Tokenizer
         }
 
         _decodedFormOf = [.. _tokenOf];
-
         foreach (var token in pipeline.AddedTokens)
         {
             _tokenOf[token.Id] = token.Content;
@@ -48,36 +45,15 @@ public sealed class Tokenizer
     }
 
     /// <summary>Reads the tokenizer of a checkpoint.</summary>
-    /// <param name="directory">The checkpoint's folder, which holds tokenizer.json.</param>
-    /// <exception cref="TokenizerException">The file is missing, broken, too large or uses what is not supported.</exception>
+    /// <param name="directory">The checkpoint's folder, which holds tokenizer.json and perhaps tokenizer_config.json.</param>
+    /// <exception cref="TokenizerException">A file is missing, broken, too large or uses what is not supported.</exception>
     public static Tokenizer Load(string directory)
     {
-        var path = Path.Combine(directory, FileName);
-        try
-        {
-            var file = new FileInfo(path);
-            if (!file.Exists)
-            {
-                throw new TokenizerException(path, "", "does not exist; the model's folder must hold its tokenizer");
-            }
-
-            if (file.Length > Limits.Tokenizer.FileBytesMax)
-            {
-                throw new TokenizerException(
-                    path, "", $"has {file.Length} bytes; at most {Limits.Tokenizer.FileBytesMax} are supported");
-            }
-
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path), new() { MaxDepth = Limits.Tokenizer.JsonDepthMax });
-            return new(new Pipeline(JsonField.Root(path, document.RootElement)));
-        }
-        catch (JsonException e)
-        {
-            throw new TokenizerException(path, "", $"is not valid JSON: {e.Message}", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new TokenizerException(path, "", $"cannot be read: {e.Message}", e);
-        }
+        using var file = JsonFile.Read(Path.Combine(directory, "tokenizer.json"))
+            ?? throw new TokenizerException(
+                Path.Combine(directory, "tokenizer.json"), "", "does not exist; the model's folder must hold its tokenizer");
+        using var config = JsonFile.Read(Path.Combine(directory, "tokenizer_config.json"));
+        return new(new Pipeline(file.Root, config?.Root));
     }
 
     /// <summary>The highest id plus one; a model's output may be wider.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using Xunit;
 
 namespace Hearth.Text.Tests.Tokenizers;
@@ -98,6 +99,69 @@ public sealed class HostileFileTests : IDisposable
         var steps = $$"""{"type": "Sequence", "normalizers": [{{string.Join(',', Enumerable.Repeat(step, 30))}}]}""";
         var tokenizer = Load(Good.Replace("\"normalizer\": null", $"\"normalizer\": {steps}", StringComparison.Ordinal));
         Assert.Throws<TokenizerException>(() => tokenizer.Encode("aaa", addSpecialTokens: false));
+    }
+
+    [Fact]
+    public void TokensThatOnlyTheConfigurationKnowsAreControlTokens()
+    {
+        const string Config = """
+            {"eos_token": {"content": "abb"}, "bos_token": null,
+             "added_tokens_decoder": {"4": {"content": "<s>"}, "9": {"content": "<end>", "special": true}}}
+            """;
+        File.WriteAllText(Path.Combine(_folder.FullName, "tokenizer_config.json"), Config);
+        var tokenizer = Load(Good);
+        Assert.Equal([0, 3, 9], tokenizer.Encode("aabb<end>", addSpecialTokens: false));
+        Assert.Equal([0, 0, 1, 1], tokenizer.EncodePlain("aabb", addSpecialTokens: false));
+        Assert.Equal(10, tokenizer.VocabularySize);
+
+        File.WriteAllText(Path.Combine(_folder.FullName, "tokenizer_config.json"), """{"added_tokens_decoder": {"x": {}}}""");
+        Assert.Equal("added_tokens_decoder.x", Assert.Throws<TokenizerException>(() => Load(Good)).Field);
+    }
+
+    /// <summary>Values of a real file put in each other's place: it loads, or is refused with an error of its own kind.</summary>
+    [Theory]
+    [InlineData("added_token_flags")]
+    [InlineData("gemma_spm")]
+    [InlineData("llama3_bytelevel")]
+    [InlineData("mistral_v3_spm")]
+    public void AnyMixtureOfValuesLoadsOrIsRefused(string name)
+    {
+        var original = File.ReadAllText(GoldenFolder.PathOf("tokenizers", name, "tokenizer.json"));
+        var random = new Random(7);
+        var refused = 0;
+        for (var round = 0; round < 60; round++)
+        {
+            var root = JsonNode.Parse(original)!.AsObject();
+            var spots = new List<JsonNode>();
+            Collect(root, spots, random);
+            var target = spots[random.Next(spots.Count)];
+            JsonNode?[] values = [null, -1, 0, 1e300, true, "", "\0", "Sequence", new JsonArray(), new JsonObject()];
+            var pick = random.Next(values.Length + 1);
+            target.ReplaceWith(pick < values.Length ? values[pick] : spots[random.Next(spots.Count)].DeepClone());
+            try
+            {
+                Load(root.ToJsonString()).Encode("Hello <s> wörld 🎉", addSpecialTokens: true);
+            }
+            catch (TokenizerException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 10, 59);
+
+        // A few members of the long lists stand for all.
+        static void Collect(JsonNode node, List<JsonNode> spots, Random random)
+        {
+            var children = node is JsonObject members ? members.Select(member => member.Value)
+                : node is JsonArray items ? items : Enumerable.Empty<JsonNode?>();
+            var present = children.OfType<JsonNode>().ToArray();
+            foreach (var child in present.Length > 12 ? random.GetItems(present, 12) : present)
+            {
+                spots.Add(child);
+                Collect(child, spots, random);
+            }
+        }
     }
 
     Tokenizer Load(string json)

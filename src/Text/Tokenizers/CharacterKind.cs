@@ -1,0 +1,47 @@
+using System.Buffers;
+using System.Text;
+
+namespace Hearth.Text.Tokenizers;
+
+/// <summary>What the well-known splitting patterns tell apart: <c>\p{L}</c>, <c>\p{N}</c>, <c>\s</c> and the rest.</summary>
+enum CharacterKind : byte
+{
+    Letter,
+    Number,
+    Space,
+    Other,
+}
+
+static class CharacterKinds
+{
+    static readonly CharacterKind[] OfAscii = [.. Enumerable.Range(0, 128).Select(c => Of(new Rune(c)))];
+
+    /// <param name="length">How many UTF-16 units the code point has.</param>
+    internal static CharacterKind At(ReadOnlySpan<char> text, int index, out int length)
+    {
+        var c = text[index];
+        length = 1;
+        if (c < OfAscii.Length)
+        {
+            return OfAscii[c];
+        }
+
+        return Rune.DecodeFromUtf16(text[index..], out var rune, out length) == OperationStatus.Done ? Of(rune) : CharacterKind.Other;
+    }
+
+    /// <summary>The end of the run of one kind from <paramref name="start"/> on.</summary>
+    internal static int EndOfRun(ReadOnlySpan<char> text, int start, CharacterKind kind)
+    {
+        while (start < text.Length && At(text, start, out var length) == kind)
+        {
+            start += length;
+        }
+
+        return start;
+    }
+
+    static CharacterKind Of(Rune rune) => Rune.IsWhiteSpace(rune) ? CharacterKind.Space
+        : Rune.IsLetter(rune) ? CharacterKind.Letter
+        : Rune.IsNumber(rune) ? CharacterKind.Number
+        : CharacterKind.Other;
+}
