@@ -4,7 +4,7 @@ namespace Hearth.Text.Templates;
 static class TemplateLimits
 {
     /// <summary>Characters of template source.</summary>
-    public const int SourceLength = 512 * 1024;
+    public const int SourceLength = 256 * 1024;
 
     /// <summary>Bytes of a JSON file that carries a template; tokenizer_config.json lists every added token.</summary>
     public const long ConfigFileLength = 32L * 1024 * 1024;
@@ -14,6 +14,9 @@ static class TemplateLimits
 
     /// <summary>Depth of macro calls and recursive loops.</summary>
     public const int CallDepth = 100;
+
+    /// <summary>Scopes around a scope: blocks within macros within blocks.</summary>
+    public const int ScopeDepth = 300;
 
     /// <summary>Depth of nested lists and dicts that are printed, compared or serialized.</summary>
     public const int ValueDepth = 100;
@@ -27,6 +30,9 @@ static class TemplateLimits
     /// <summary>Context characters for which one more step is granted.</summary>
     public const int ContextCharactersPerFuel = 1;
 
+    /// <summary>Steps that no render exceeds, however large its context.</summary>
+    public const long MaxFuel = 20_000_000;
+
     /// <summary>Steps between two looks at the cancellation token.</summary>
     public const int FuelPerCancellationCheck = 1024;
 
@@ -37,7 +43,13 @@ static class TemplateLimits
     public const int RangeLength = 100_000;
 
     /// <summary>Bits of an integer.</summary>
-    public const int IntegerBits = 4096;
+    public const int IntegerBits = 1024;
+
+    /// <summary>Digits of an integer that is read from text.</summary>
+    public const int IntegerDigits = 320;
+
+    /// <summary>Steps that it costs to lay out a number with a given precision.</summary>
+    public const int NumberLayoutFuel = 50;
 
     /// <summary>Digits after the point in number formatting.</summary>
     public const int Precision = 300;

@@ -61,9 +61,12 @@ sealed class Builtin
         var values = new Value?[_parameters.Length];
         arguments.Positional.AsSpan(0, Math.Min(given, values.Length)).CopyTo(values!);
         var unknown = arguments.Named.Length == 0 ? [] : BindNamed(values, arguments.Named);
-        for (var i = 0; i < _required; i++)
+        for (var i = 0; i < values.Length; i++)
         {
-            if (values[i] is null)
+            // What a builtin does with a string costs at least as much as reading it.
+            if (values[i] is StrValue text)
+                run.SpendText(text.Text.Length);
+            else if (values[i] is null && i < _required)
                 throw EvaluationError.Runtime($"{_name}() missing required argument: '{_parameters[i]}'");
         }
         return _body(run, new Call(_name, values, _isVariadic ? arguments.Skip(values.Length) with { Named = unknown } : Arguments.None));

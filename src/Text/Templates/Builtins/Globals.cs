@@ -60,11 +60,11 @@ static class Globals
             {
                 if (pair.Elements(run) is not [var key, var value])
                     throw EvaluationError.Runtime("dict() expects pairs");
-                dict.Entries[key] = value;
+                dict.Put(run, key, value);
             }
         }
         foreach (var (key, value) in call.Rest.Named)
-            dict.Entries[key] = value;
+            dict.Put(run, key, value);
         return dict;
     }
 }

@@ -99,6 +99,7 @@ static class Printf
                 text = StrValue.Template(rune);
                 break;
             case 'd' or 'i' or 'u' or 'x' or 'X' or 'o' or 'e' or 'E' or 'f' or 'F' or 'g' or 'G':
+                run.Spend(TemplateLimits.NumberLayoutFuel);
                 return StrValue.Template(FormatNumber(layout, value));
             default:
                 throw EvaluationError.Runtime($"unsupported format character '{layout.Conversion}'");
@@ -210,10 +211,14 @@ static class Printf
             return _next < _row.Length ? _row[_next++] : throw EvaluationError.Runtime("not enough arguments for format string");
         }
 
-        public int NextInt() => _next < _row.Length && Operators.IsInt(_row[_next], out var number)
-            && BigInteger.Abs(number) < 1_000_000 && _next++ >= 0
+        public int NextInt()
+        {
+            if (_next >= _row.Length || !Operators.IsInt(_row[_next++], out var number))
+                throw EvaluationError.Runtime("* wants int");
+            return BigInteger.Abs(number) < 1_000_000
                 ? (int)number
-                : throw EvaluationError.Runtime("* wants a small int");
+                : throw EvaluationError.Limit("a format width of more than 6 digits");
+        }
 
         public void CheckAllUsed()
         {

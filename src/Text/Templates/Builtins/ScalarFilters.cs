@@ -61,6 +61,7 @@ static class ScalarFilters
             throw undefined.Failure();
         if (!Operators.IsNumber(call[0]))
             throw EvaluationError.Runtime($"type {call[0].TypeName} doesn't define __round__ method");
+        run.Spend(TemplateLimits.NumberLayoutFuel);
         var precision = Math.Clamp(call.Int(1), -TemplateLimits.Precision, TemplateLimits.Precision);
         var method = call.Soft(run, 2, "common").Text;
         var value = Operators.ToDouble(call[0]);

@@ -61,12 +61,9 @@ static class SequenceFilters
             : call.Optional(3) is { } single and not NoneValue ? [single] : [];
         return SequenceValue.List(Sorted(run, call[0].Elements(run), Key, call.IsTrue(1)));
 
-        Value Key(Value value) => keys switch
-        {
-            [] => Fold(run, value, call.IsTrue(2)),
-            [var only] => Fold(run, Attribute(run, value, only), call.IsTrue(2)),
-            _ => SequenceValue.List([.. keys.Select(key => Fold(run, Attribute(run, value, key), call.IsTrue(2)))]),
-        };
+        Value Key(Value value) => keys.Length == 0
+            ? Fold(run, value, call.IsTrue(2))
+            : SequenceValue.List([.. keys.Select(key => Fold(run, Attribute(run, value, key), call.IsTrue(2)))]);
     }
 
     static SequenceValue DictSort(Run run, Call call)
@@ -86,9 +83,14 @@ static class SequenceFilters
     {
         var seen = new HashSet<Value>(KeyComparer.Instance);
         var attribute = call.Optional(2);
-        var kept = call[0].Elements(run).Where(value =>
-            seen.Add(Fold(run, attribute is null or NoneValue ? value : Attribute(run, value, attribute), call.IsTrue(1))));
-        return SequenceValue.Generator(kept);
+        return SequenceValue.Generator(call[0].Elements(run).Where(IsNew));
+
+        bool IsNew(Value value)
+        {
+            var key = Fold(run, attribute is null or NoneValue ? value : Attribute(run, value, attribute), call.IsTrue(1));
+            DictValue.SpendHash(run, key);
+            return seen.Add(key);
+        }
     }
 
     static Value Extreme(Run run, Call call, int sign)
@@ -144,7 +146,7 @@ static class SequenceFilters
             Value[] row = values[at..(at + count)];
             at += count;
             rows.Add(SequenceValue.List(
-                i >= longer && longer > 0 && call.Optional(2) is { } fill and not NoneValue ? [.. row, fill] : row));
+                i >= longer && call.Optional(2) is { } fill and not NoneValue ? [.. row, fill] : row));
         }
         return SequenceValue.Generator(rows);
     }
@@ -167,6 +169,8 @@ static class SequenceFilters
     static SequenceValue Map(Run run, Call call)
     {
         var (positional, named) = (call.Rest.Positional, call.Rest.Named);
+        if (!call[0].IsTrue)
+            return SequenceValue.Generator([]);
         if (positional.Length == 0 && named.FirstOrDefault(n => n.Key.Text == s_attribute.Text).Value is { } attribute)
         {
             var otherwise = named.FirstOrDefault(n => n.Key.Text == "default").Value;
@@ -181,7 +185,8 @@ static class SequenceFilters
     static SequenceValue Select(Run run, Value input, Arguments test, bool expected, Value? attribute = null)
     {
         var arguments = test.Skip(1);
-        return SequenceValue.Generator(input.Elements(run).Where(value => Passes(value) == expected));
+        return SequenceValue.Generator(
+            input.IsTrue ? input.Elements(run).Where(value => Passes(value) == expected) : []);
 
         bool Passes(Value value)
         {

@@ -90,6 +90,11 @@ static class StrFormat
     {
         if (specification.Length == 0)
             return Printer.Str(run, value);
+        run.Spend(TemplateLimits.NumberLayoutFuel);
+        if (value is not StrValue && !Operators.IsNumber(value))
+            throw EvaluationError.Runtime($"unsupported format string passed to {value.TypeName}.__format__");
+        if (value is BoolValue)
+            value = IntValue.Of(value.IsTrue ? 1 : 0);
         var at = 0;
         var (fill, align) = (" ", Operators.IsNumber(value) ? '>' : '<');
         if (specification.Length > 1 && "<>^=".Contains(specification[1]))
@@ -98,12 +103,13 @@ static class StrFormat
             (align, at) = (specification[0], 1);
         var flags = Take(specification, ref at, "+- #0");
         if (flags.Contains('0') && at > 0 && fill == " " && !"<>^".Contains(align == '>' ? '=' : align))
-            (fill, align) = ("0", '=');
+            (fill, align) = ("0", value is StrValue ? '<' : '=');
         var width = Number(Take(specification, ref at, "0123456789"), 0);
         var hasCommas = Take(specification, ref at, ",").Length > 0;
         var hasPoint = Take(specification, ref at, ".").Length > 0;
         var precision = hasPoint ? Number(Take(specification, ref at, "0123456789"), 0) : -1;
         var type = at < specification.Length ? specification[at] : '\0';
+        CheckType(value, type, isPlain: flags.Trim('0').Length == 0 && !hasCommas && align != '=', hasPoint);
         var text = Text(run, value, type, flags, precision);
         if (hasCommas)
             text = StrValue.Template(Group(text.Text));
@@ -116,6 +122,17 @@ static class StrFormat
         }
         Func<int, int> share = align switch { '<' => _ => 0, '>' => missing => missing, _ => missing => missing / 2 };
         return Strings.Pad(run, text, width, share, StrValue.Template(fill));
+    }
+
+    static void CheckType(Value value, char type, bool isPlain, bool hasPrecision)
+    {
+        if (hasPrecision && value is IntValue && "\0nbdoxX".Contains(type))
+            throw EvaluationError.Runtime("Precision not allowed in integer format specifier");
+        var types = value switch { StrValue => "\0s", IntValue => "\0nbdoxXeEfFgG%", _ => "\0neEfFgG%" };
+        if (!types.Contains(type))
+            throw EvaluationError.Runtime($"Unknown format code '{type}' for object of type '{value.TypeName}'");
+        if (value is StrValue && !isPlain)
+            throw EvaluationError.Runtime("sign, '=' and ',' are not allowed in a string format specification");
     }
 
     static StrValue Text(Run run, Value value, char type, string flags, int precision)

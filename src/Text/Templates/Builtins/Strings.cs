@@ -182,7 +182,7 @@ static class Strings
                 end++;
             if (left-- == 0)
             {
-                yield return Strip(value.Part(at, text.Length), null, atStart: false);
+                yield return value.Part(at, text.Length);
                 yield break;
             }
             yield return value.Part(at, end);

@@ -64,9 +64,9 @@ static class TextFilters
         var (length, end) = (call.Int(1, 255), call.Soft(run, 3, "..."));
         if (length < end.CodePoints)
             throw EvaluationError.Runtime($"expected length >= {end.CodePoints}, got {length}");
+        if (call[0].Length <= (long)length + call.Int(4, 5))
+            return call[0];
         var value = call.Text(0);
-        if (value.CodePoints <= (long)length + call.Int(4, 5))
-            return value;
         var kept = value.Part(0, value.Offset(length - end.CodePoints));
         var space = call.IsTrue(2) ? -1 : kept.Text.LastIndexOf(' ');
         return Joined(run, space < 0 ? kept : kept.Part(0, space), end);
@@ -84,39 +84,42 @@ static class TextFilters
             Strings.Join(run, separator, Wrap(run, (StrValue)line, width, call.IsTrue(2, true)), (piece, _) => (StrValue)piece));
     }
 
-    /// <summary>The lines of at most so many characters that a line breaks into, between words where it can.</summary>
+    /// <summary>Python's textwrap: lines of at most so many characters, white space dropped where a line breaks.</summary>
     static List<Value> Wrap(Run run, StrValue line, int width, bool breakLongWords)
     {
+        var characters = line.Iterate(run);
         var lines = new List<Value>();
-        var text = line.Text;
-        int start = 0, end = 0;
-        for (var at = 0; at < text.Length;)
+        for (var at = 0; at < characters.Length;)
         {
-            run.Spend(1);
-            var wordStart = at;
-            while (wordStart < text.Length && Characters.IsSpace(text[wordStart]))
-                wordStart++;
-            var wordEnd = wordStart;
-            while (wordEnd < text.Length && !Characters.IsSpace(text[wordEnd]))
-                wordEnd++;
-            if (wordStart == wordEnd)
-                break;
-            if (end > start && wordEnd - start > width)
-            {
-                lines.Add(line.Part(start, end));
-                start = end = wordStart;
-            }
-            else if (end == start && lines.Count > 0)
-            {
-                start = wordStart;
-            }
-            for (; breakLongWords && wordEnd - start > width; start += width)
-                lines.Add(line.Part(start, start + width));
-            at = end = wordEnd;
+            if (lines.Count > 0)
+                at = SkipRun(characters, at, isSpace: true);
+            var (start, end) = (at, at);
+            while (end < characters.Length && RunEnd(characters, end) - start <= width)
+                end = RunEnd(characters, end);
+            var isLong = end < characters.Length && RunEnd(characters, end) - end > width;
+            if (isLong && breakLongWords)
+                end = start + width;
+            else if (isLong && end == start)
+                end = RunEnd(characters, end);
+            at = end;
+            while (end > start && IsSpace(characters[end - 1]))
+                end--;
+            run.SpendText(line.Text.Length);
+            if (end > start)
+                lines.Add(line.Part(line.Offset(start), line.Offset(end)));
         }
-        if (end > start)
-            lines.Add(line.Part(start, end));
         return lines;
+    }
+
+    static bool IsSpace(Value character) => Characters.IsSpace(((StrValue)character).Text[0]);
+
+    static int RunEnd(Value[] characters, int at) => SkipRun(characters, at, IsSpace(characters[at]));
+
+    static int SkipRun(Value[] characters, int at, bool isSpace)
+    {
+        while (at < characters.Length && IsSpace(characters[at]) == isSpace)
+            at++;
+        return at;
     }
 
     static int CountWords(string text)
@@ -138,7 +141,7 @@ static class TextFilters
             throw EvaluationError.Runtime("can't handle positional and keyword arguments at the same time");
         var named = new DictValue();
         foreach (var (key, value) in call.Rest.Named)
-            named.Entries[key] = value;
+            named.Put(run, key, value);
         return Printf.Format(run, call.Soft(run, 0), named);
     }
 

@@ -4,10 +4,14 @@ namespace Hearth.Text.Templates;
 sealed class Frame
 {
     readonly Frame? _outer;
+    readonly int _depth;
 
     public Frame(Run run, int names, Frame? outer)
     {
         run.Spend(names / 8);
+        _depth = outer is null ? 0 : outer._depth + 1;
+        if (_depth > TemplateLimits.ScopeDepth)
+            throw EvaluationError.Limit($"scopes nested more than {TemplateLimits.ScopeDepth} deep");
         Run = run;
         Slots = new Value?[names];
         _outer = outer;

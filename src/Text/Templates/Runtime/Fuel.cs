@@ -8,9 +8,9 @@ static class Fuel
         long values = 0, characters = 0;
         foreach (var value in context)
             Measure(value, ref values, ref characters);
-        return TemplateLimits.BaseFuel
+        return Math.Min(TemplateLimits.MaxFuel, TemplateLimits.BaseFuel
             + (values * TemplateLimits.FuelPerContextValue)
-            + (characters / TemplateLimits.ContextCharactersPerFuel);
+            + (characters / TemplateLimits.ContextCharactersPerFuel));
     }
 
     static void Measure(Value value, ref long values, ref long characters)

@@ -6,13 +6,10 @@ sealed class ForStatement(int line, Target target, Expression items, Expression?
 
     public Block? Otherwise { get; init; }
 
-    protected override Flow Do(Frame frame, StrBuilder output)
-    {
-        Iterate(frame, items.Evaluate(frame), output, depth: 0);
-        return Flow.Next;
-    }
+    protected override Flow Do(Frame frame, StrBuilder output) => Iterate(frame, items.Evaluate(frame), output, depth: 0);
 
-    public void Iterate(Frame frame, Value iterable, StrBuilder output, int depth)
+    /// <summary>Runs the body for every item; what ends early is the else, on behalf of a loop further out.</summary>
+    Flow Iterate(Frame frame, Value iterable, StrBuilder output, int depth)
     {
         var values = iterable.Elements(frame.Run);
         if (test is not null)
@@ -32,8 +29,7 @@ sealed class ForStatement(int line, Target target, Expression items, Expression?
             anyCompleted |= flow == Flow.Next;
         }
         // As jinja2 has it: an iteration that was left by continue or break does not count against the else.
-        if (!anyCompleted)
-            Otherwise?.Execute(frame.Inner(), output);
+        return anyCompleted ? Flow.Next : Otherwise?.Execute(frame.Inner(), output) ?? Flow.Next;
     }
 
     bool Passes(Frame frame, Value value)

@@ -44,19 +44,20 @@ sealed class MacroValue(Macro macro, Frame scope) : Value
 
     void BindParameters(Frame frame, Arguments arguments)
     {
-        var named = arguments.Named.ToList();
+        frame.Run.Spend(macro.Parameters.Length);
+        var named = new Dictionary<string, KeyValuePair<StrValue, Value>>();
+        foreach (var argument in arguments.Named)
+            named[argument.Key.Text] = argument;
         for (var i = 0; i < macro.Parameters.Length; i++)
         {
             var parameter = macro.Parameters[i];
-            var at = named.FindIndex(n => n.Key.Text == parameter.Name);
             if (i < arguments.Positional.Length)
             {
                 frame.Slots[parameter.Slot] = arguments.Positional[i];
             }
-            else if (at >= 0)
+            else if (named.Remove(parameter.Name, out var argument))
             {
-                frame.Slots[parameter.Slot] = named[at].Value;
-                named.RemoveAt(at);
+                frame.Slots[parameter.Slot] = argument.Value;
             }
             else
             {
@@ -67,25 +68,22 @@ sealed class MacroValue(Macro macro, Frame scope) : Value
         BindSpecials(frame, arguments, named);
     }
 
-    void BindSpecials(Frame frame, Arguments arguments, List<KeyValuePair<StrValue, Value>> named)
+    void BindSpecials(Frame frame, Arguments arguments, Dictionary<string, KeyValuePair<StrValue, Value>> named)
     {
         if (macro.Caller is int callerSlot)
         {
-            var at = named.FindIndex(n => n.Key.Text == "caller");
-            frame.Slots[callerSlot] = at >= 0 ? named[at].Value : new UndefinedValue("No caller defined");
-            if (at >= 0)
-                named.RemoveAt(at);
+            frame.Slots[callerSlot] = named.Remove("caller", out var caller) ? caller.Value : new UndefinedValue("No caller defined");
         }
         if (macro.Kwargs is int kwargsSlot)
         {
             var rest = new DictValue();
-            foreach (var (key, value) in named)
-                rest.Entries[key] = value;
+            foreach (var (key, value) in named.Values)
+                rest.Put(frame.Run, key, value);
             frame.Slots[kwargsSlot] = rest;
         }
         else if (named.Count > 0)
         {
-            throw EvaluationError.Runtime($"macro '{Name}' takes no keyword argument '{named[0].Key.Text}'");
+            throw EvaluationError.Runtime($"macro '{Name}' takes no keyword argument '{named.First().Key}'");
         }
         if (macro.Varargs is int varargsSlot)
             frame.Slots[varargsSlot] = SequenceValue.Tuple(arguments.Skip(macro.Parameters.Length).Positional);

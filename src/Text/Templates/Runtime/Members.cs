@@ -26,9 +26,11 @@ static class Members
     {
         if (owner is UndefinedValue undefined)
             throw undefined.Failure();
-        var isSliceable = owner is StrValue or SequenceValue { IsIndexed: true };
-        if (!isSliceable)
-            return new UndefinedValue($"{owner.TypeName} object has no element slice");
+        if (owner is not (StrValue or SequenceValue { IsIndexed: true }))
+        {
+            throw EvaluationError.Runtime(
+                owner is DictValue ? "unhashable type: 'slice'" : $"'{owner.TypeName}' object is not subscriptable");
+        }
         var stride = Bound(step) ?? 1;
         if (stride.IsZero)
             throw EvaluationError.Runtime("slice step cannot be zero");
@@ -44,7 +46,7 @@ static class Members
     {
         if (by == 1)
         {
-            run.SpendText(Math.Max(0, to - from));
+            run.SpendText(text.Text.Length);
             return to <= from ? StrValue.Empty : text.Part(text.Offset(from), text.Offset(to));
         }
         var characters = text.Iterate(run);

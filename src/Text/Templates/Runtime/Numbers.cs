@@ -54,7 +54,7 @@ static class Numbers
         if (prefixRadix != 0 && (radix == 0 || radix == prefixRadix))
             (digits, radix) = (digits[2..], prefixRadix);
         radix = radix == 0 ? 10 : radix;
-        if (digits.Length is 0 or > TemplateLimits.IntegerBits || digits[0] == '_' || digits[^1] == '_' || digits.Contains("__"))
+        if (digits.Length is 0 or > TemplateLimits.IntegerDigits || digits[0] == '_' || digits[^1] == '_' || digits.Contains("__"))
             return null;
         var number = BigInteger.Zero;
         foreach (var c in digits)

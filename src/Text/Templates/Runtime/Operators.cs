@@ -12,7 +12,10 @@ static class Operators
         if (right is UndefinedValue undefinedRight && !(op == "%" && left is StrValue))
             throw undefinedRight.Failure();
         if (IsInt(left, out var a) && IsInt(right, out var b))
+        {
+            run.Spend((a.GetBitLength() + b.GetBitLength()) / 64);
             return Integers(op, a, b);
+        }
         if (IsNumber(left) && IsNumber(right))
             return Floats(op, ToDouble(left), ToDouble(right));
         return (op, left, right) switch
@@ -52,6 +55,7 @@ static class Operators
         switch (left, right)
         {
             case (StrValue a, StrValue b):
+                run.SpendText(a.Text.Length);
                 return a.Text == b.Text;
             case (UndefinedValue, UndefinedValue):
                 return true;
@@ -66,7 +70,7 @@ static class Operators
                 return true;
             case (DictValue a, DictValue b):
                 return a.Entries.Count == b.Entries.Count && a.Entries.All(entry =>
-                    b.Entries.TryGetValue(entry.Key, out var other) && AreEqual(run, entry.Value, other, depth + 1));
+                    b.Element(run, entry.Key) is { } other && AreEqual(run, entry.Value, other, depth + 1));
             default:
                 return ReferenceEquals(left, right)
                     || (IsNumber(left) && IsNumber(right) && CompareNumbers(left, right) == 0);
@@ -82,7 +86,10 @@ static class Operators
         if (IsNumber(left) && IsNumber(right))
             return CompareNumbers(left, right);
         if (left is StrValue a && right is StrValue b)
+        {
+            run.SpendText(Math.Min(a.Text.Length, b.Text.Length));
             return string.CompareOrdinal(a.Text, b.Text);
+        }
         if (left is not SequenceValue x || right is not SequenceValue y || x.Kind != y.Kind
             || x.Kind is not (SequenceKind.List or SequenceKind.Tuple))
         {
@@ -112,7 +119,7 @@ static class Operators
     public static bool Contains(Run run, Value container, Value item)
     {
         if (container is DictValue dict)
-            return dict.Element(run, item) is not null;
+            return item is not (UndefinedValue or SequenceValue { Kind: SequenceKind.Tuple }) && dict.Element(run, item) is not null;
         if (container is not StrValue text)
             return Any(run, container, item);
         if (item is not StrValue part)
@@ -202,7 +209,7 @@ static class Operators
 
     static FloatValue Floats(string op, double a, double b)
     {
-        if (b == 0 && op is "/" or "//" or "%" && b == 0)
+        if (b == 0 && op is "/" or "//" or "%")
             throw EvaluationError.Runtime(op switch { "/" => "division by zero", "%" => "float modulo", _ => "float floor division by zero" });
         if (op == "**" && a == 0 && b < 0)
             throw EvaluationError.Runtime("0.0 cannot be raised to a negative power");

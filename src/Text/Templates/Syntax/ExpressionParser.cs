@@ -293,10 +293,10 @@ sealed class ExpressionParser(TokenStream tokens, Symbols symbols)
 
     string ParseDottedName()
     {
-        var name = tokens.Expect(TokenKind.Name).Text;
+        var parts = new List<string> { tokens.Expect(TokenKind.Name).Text };
         while (tokens.SkipOperator("."))
-            name += "." + tokens.Expect(TokenKind.Name).Text;
-        return name;
+            parts.Add(tokens.Expect(TokenKind.Name).Text);
+        return string.Join('.', parts);
     }
 
     Expression ParseSubscript(Expression owner)

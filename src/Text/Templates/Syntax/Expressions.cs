@@ -61,7 +61,7 @@ sealed class DictExpression((Expression Key, Expression Value)[] entries)
     {
         var dict = new DictValue();
         foreach (var (key, value) in entries)
-            dict.Entries[key.Evaluate(frame)] = value.Evaluate(frame);
+            dict.Put(frame.Run, key.Evaluate(frame), value.Evaluate(frame));
         return dict;
     }
 }

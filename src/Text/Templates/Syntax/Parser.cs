@@ -95,9 +95,9 @@ sealed class Parser
             "set" => ParseSet(line),
             "macro" => ParseMacro(line),
             "call" => ParseCall(line),
-            "filter" => new FilterBlockStatement(line, _expressions.ParseBlockFilter(), ParseBlockAndDrop("endfilter")),
+            "filter" => new FilterBlockStatement(line, _expressions.ParseBlockFilter(), ParseIsolated("endfilter")),
             "with" => ParseWith(line),
-            "generation" => new GenerationStatement(line, ParseIsolated(() => ParseBlockAndDrop("endgeneration"))),
+            "generation" => new GenerationStatement(line, ParseIsolated("endgeneration")),
             "print" => new PrintStatement(line, _expressions.ParseTuple()),
             "break" when _loops > 0 => new FlowStatement(line, Flow.Break),
             "continue" when _loops > 0 => new FlowStatement(line, Flow.Continue),
@@ -151,7 +151,7 @@ sealed class Parser
         if (_tokens.SkipOperator("="))
             return new SetStatement(line, target, _expressions.ParseTuple());
         var filter = _tokens.SkipOperator("|") ? _expressions.ParseBlockFilter() : null;
-        return new SetBlockStatement(line, target, filter, ParseBlockAndDrop("endset"));
+        return new SetBlockStatement(line, target, filter, ParseIsolated("endset"));
     }
 
     Target ParseSetTarget()
@@ -207,7 +207,7 @@ sealed class Parser
         var outerNames = _expressions.NamesSeen;
         var parameters = header();
         _expressions.NamesSeen = [];
-        var body = ParseIsolated(() => ParseBlockAndDrop(endTag));
+        var body = ParseIsolated(endTag);
         var names = _expressions.NamesSeen;
         outerNames?.UnionWith(names);
         _expressions.NamesSeen = outerNames;
@@ -223,11 +223,11 @@ sealed class Parser
     }
 
     /// <summary>A body of its own: no break or continue reaches the loops around it.</summary>
-    Block ParseIsolated(Func<Block> parse)
+    Block ParseIsolated(string endTag)
     {
         var loops = _loops;
         _loops = 0;
-        var block = parse();
+        var block = ParseBlockAndDrop(endTag);
         _loops = loops;
         return block;
     }

@@ -45,6 +45,7 @@ class SequenceValue(SequenceKind kind, Value[] elements, string? repr = null) : 
     /// <summary>The elements; a generator gives them once.</summary>
     public override Value[] Iterate(Run run)
     {
+        run.Spend(Values.Length);
         if (Kind != SequenceKind.Generator)
             return Values;
         if (_consumed)
@@ -96,7 +97,20 @@ sealed class DictValue : Value
         return [.. Entries.Keys];
     }
 
-    public override Value? Element(Run run, Value key) => Entries.TryGetValue(key, out var value) ? value : null;
+    public override Value? Element(Run run, Value key)
+    {
+        SpendHash(run, key);
+        return Entries.TryGetValue(key, out var value) ? value : null;
+    }
+
+    public void Put(Run run, Value key, Value value)
+    {
+        SpendHash(run, key);
+        Entries[key] = value;
+    }
+
+    /// <summary>Hashing a key costs as much as reading it.</summary>
+    public static void SpendHash(Run run, Value key) => run.SpendText(key is StrValue text ? text.Text.Length : 0);
 
     public override Value? Attribute(Run run, string name) =>
         s_mutators.Contains(name) ? UndefinedValue.Unsafe(this, name) : DictMethods.Table.Bind(this, name);

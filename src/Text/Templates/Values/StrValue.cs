@@ -104,6 +104,7 @@ sealed class StrValue : Value
 
     public override Value? Element(Run run, Value key)
     {
+        run.SpendText(Text.Length);
         if (!Operators.IsInt(key, out var index) || Operators.Position(index, CodePoints) is not int position)
             return null;
         var offset = Offset(position);
