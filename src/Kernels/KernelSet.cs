@@ -38,6 +38,30 @@ public abstract unsafe class KernelSet
 
     internal abstract void Narrow(DType type, float* source, byte* target, nint n);
 
+    // Matrix products: see ReductionOrder for what MultiplyRow and MultiplyTile must agree on.
+    internal abstract int Lanes { get; }
+
+    internal abstract int TileRows { get; }
+
+    internal abstract int TileColumns { get; }
+
+    /// <summary>Columns rounded up to whole vectors.</summary>
+    internal int Padded(int columns) => (columns + Lanes - 1) / Lanes * Lanes;
+
+    internal abstract void MultiplyRow(DType type, float* a, byte* w, int rows, int k, float* sums);
+
+    internal abstract void Pack(DType type, byte* source, nint stride, int rows, int tileRows, int columns, float* target);
+
+    internal abstract void MultiplyTile(float* a, float* w, int steps, float* sums, bool first, byte* ahead);
+
+    // Attention.
+    internal abstract void AddProducts(DType type, in OuterArguments arguments, byte* ahead);
+
+    internal abstract float JoinSoftmax(float* scores, VisibleKeys seen, float cap, float* max, float* sum);
+
+    /// <summary>x = x * a + y * b.</summary>
+    internal abstract void Blend(float* x, float a, float* y, float b, int n);
+
     // Rows of n.
     internal abstract void RmsNorm(float* x, float* weight, float weightOffset, float epsilon, float* y, int n);
 

@@ -8,6 +8,9 @@ static class Limits
     /// <summary>Columns of a matrix: a packed row of f32 stays far below what an int counts.</summary>
     public const int ColumnsMax = 1 << 24;
 
+    /// <summary>Rows of activations multiplied at once: what is packed of them stays in the last-level cache.</summary>
+    public const int ActivationRowsMax = 512;
+
     public const int HeadDimMax = 1024;
     public const int KvHeadsMax = 1024;
     public const int LayersMax = 4096;

@@ -23,6 +23,50 @@ sealed unsafe class VectorKernels<S, V>(string name) : KernelSet(name) where S :
         }
     }
 
+    internal override int Lanes => S.Lanes;
+
+    internal override int TileRows => TileKernel<S, V>.Rows;
+
+    internal override int TileColumns => TileKernel<S, V>.Columns;
+
+    internal override void MultiplyRow(DType type, float* a, byte* w, int rows, int k, float* sums)
+    {
+        switch (type)
+        {
+            case DType.F32: GemvKernel<S, V>.Multiply<ElementF32>(a, w, rows, k, sums); break;
+            case DType.F16: GemvKernel<S, V>.Multiply<ElementF16>(a, w, rows, k, sums); break;
+            case DType.BF16: GemvKernel<S, V>.Multiply<ElementBF16>(a, w, rows, k, sums); break;
+        }
+    }
+
+    internal override void Pack(DType type, byte* source, nint stride, int rows, int tileRows, int columns, float* target)
+    {
+        switch (type)
+        {
+            case DType.F32: PackKernel<S, V>.Pack<ElementF32>(source, stride, rows, tileRows, columns, target); break;
+            case DType.F16: PackKernel<S, V>.Pack<ElementF16>(source, stride, rows, tileRows, columns, target); break;
+            case DType.BF16: PackKernel<S, V>.Pack<ElementBF16>(source, stride, rows, tileRows, columns, target); break;
+        }
+    }
+
+    internal override void MultiplyTile(float* a, float* w, int steps, float* sums, bool first, byte* ahead) =>
+        TileKernel<S, V>.Multiply(a, w, steps, sums, first, ahead);
+
+    internal override void AddProducts(DType type, in OuterArguments arguments, byte* ahead)
+    {
+        switch (type)
+        {
+            case DType.F32: OuterKernel<S, V>.Add<ElementF32>(arguments, ahead); break;
+            case DType.F16: OuterKernel<S, V>.Add<ElementF16>(arguments, ahead); break;
+            case DType.BF16: OuterKernel<S, V>.Add<ElementBF16>(arguments, ahead); break;
+        }
+    }
+
+    internal override float JoinSoftmax(float* scores, VisibleKeys seen, float cap, float* max, float* sum) =>
+        OnlineSoftmaxKernel<S, V>.Join(scores, seen, cap, max, sum);
+
+    internal override void Blend(float* x, float a, float* y, float b, int n) => OnlineSoftmaxKernel<S, V>.Blend(x, a, y, b, n);
+
     internal override void RmsNorm(float* x, float* weight, float weightOffset, float epsilon, float* y, int n) =>
         NormKernel<S, V>.Rms(x, weight, weightOffset, epsilon, y, n);
 

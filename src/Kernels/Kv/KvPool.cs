@@ -22,6 +22,9 @@ public sealed unsafe class KvPool : IDisposable
 
     public int Blocks { get; }
 
+    /// <summary>All blocks, as bytes.</summary>
+    public TensorMemory Memory => _memory.Memory;
+
     internal byte* Address => _memory.Address;
 
     /// <summary>Copies the first positions of a block to another (at least that many: whole blocks move at memory speed).</summary>

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Hearth.Kernels;
 
 /// <summary>Stores the keys and values of new tokens in their blocks, in the pool's type.</summary>
@@ -17,32 +19,55 @@ public static unsafe class KvWrite
         {
             foreach (var sequence in sequences)
             {
-                for (var i = 0; i < sequence.Rows; i++)
-                {
-                    var position = sequence.Start + i;
-                    var block = pt[sequence.TableOffset + position / KvLayout.BlockTokens];
-                    BatchCheck.Block(block, pool);
-                    for (var head = 0; head < layout.KvHeads; head++)
-                    {
-                        var from = ((nint)(sequence.FirstRow + i) * layout.KvHeads + head) * layout.HeadDim;
-                        Store(context.Kernels, pool, block, layer, head, position % KvLayout.BlockTokens, pk + from, pv + from);
-                    }
-                }
+                var job = new Job(context.Kernels, pool, layer, pk, pv, sequence, pt + sequence.TableOffset);
+                RowRuns.Run(context, new RowJob<Job>(job, sequence.Rows, KvLayout.BlockTokens), (long)sequence.Rows * layout.KvHeads * layout.HeadDim);
             }
         }
     }
 
-    static void Store(KernelSet kernels, KvPool pool, int block, int layer, int head, int slot, float* key, float* value)
+    readonly struct Job(KernelSet kernels, KvPool pool, int layer, float* keys, float* values, KvSpan sequence, int* table) : IRowJob
     {
-        var layout = pool.Layout;
-        var size = layout.Type.Size();
-        var keys = pool.Address + layout.KeyOffset(block, layer, head);
-        for (var d = 0; d < layout.HeadDim; d++)
+        public void Execute(int from, int to)
         {
-            kernels.Narrow(layout.Type, key + d, keys + ((nint)d * KvLayout.BlockTokens + slot) * size, 1);
+            var layout = pool.Layout;
+            for (var i = from; i < to; i++)
+            {
+                var (entry, slot) = Math.DivRem(sequence.Start + i, KvLayout.BlockTokens);
+                BatchCheck.Block(table[entry], pool);
+                for (var head = 0; head < layout.KvHeads; head++)
+                {
+                    var at = ((nint)(sequence.FirstRow + i) * layout.KvHeads + head) * layout.HeadDim;
+                    var target = pool.Address + layout.KeyOffset(table[entry], layer, head);
+                    StoreKey(layout, target, slot, keys + at);
+                    kernels.Narrow(layout.Type, values + at,
+                        target + layout.KeyBytesPerHead + (nint)slot * layout.ValueStride * layout.Type.Size(), layout.HeadDim);
+                }
+            }
         }
-        var values = pool.Address + layout.ValueOffset(block, layer, head);
-        kernels.Narrow(layout.Type, value, values + (nint)slot * layout.ValueStride * size, layout.HeadDim);
+
+        /// <summary>One column of the keys that lie across.</summary>
+        [SkipLocalsInit]
+        void StoreKey(in KvLayout layout, byte* target, int slot, float* key)
+        {
+            var narrow = stackalloc float[Limits.HeadDimMax];
+            kernels.Narrow(layout.Type, key, (byte*)narrow, layout.HeadDim);
+            if (layout.Type == DType.F32)
+            {
+                Scatter(narrow, (float*)target + slot, layout.HeadDim);
+            }
+            else
+            {
+                Scatter((ushort*)narrow, (ushort*)target + slot, layout.HeadDim);
+            }
+        }
+
+        static void Scatter<T>(T* source, T* target, int count) where T : unmanaged
+        {
+            for (var d = 0; d < count; d++)
+            {
+                target[d * KvLayout.BlockTokens] = source[d];
+            }
+        }
     }
 }
 

@@ -9,13 +9,18 @@ namespace Hearth.Kernels;
 public readonly record struct AttentionSpec(int Heads, float Scale, int Window = 0, float SoftCap = 0, int SinkTokens = 0);
 
 /// <summary>
-/// Causal flash attention over paged blocks, for prefill chunks and decode alike: an online softmax over keys in ascending order,
-/// no score matrix. A query's result depends on its position and what it sees, never on the batch, the chunk or the threads.
+/// Causal flash attention over paged blocks, for prefill chunks and decode alike (Dao 2023): an online softmax over keys in ascending
+/// order, no score matrix. Keys are cut in fixed parts of <see cref="AttentionPlan.PartTokens"/> positions; a part starts from nothing and the
+/// parts are merged in ascending order, whoever computed them (flash-decoding). So a query's result depends on its position and on
+/// what it sees, never on the batch, the chunk, the blocks' numbers or the threads.
 /// </summary>
 public static unsafe class PagedAttention
 {
+    /// <summary>Multiply-adds below which a fork and a join cost more than they save.</summary>
+    const long SharedWorkMin = 65_536;
+
     /// <param name="queries">[rows, heads, headDim]</param>
-    /// <param name="output">[rows, heads, headDim]</param>
+    /// <param name="output">[rows, heads, headDim]; rows of no sequence are left as they were.</param>
     /// <param name="sequences">The new tokens of each; their keys and values are written already.</param>
     /// <param name="tables">The block tables of all sequences, one after the other.</param>
     public static void Compute(KernelContext context, in AttentionSpec spec, ReadOnlySpan<float> queries, KvPool pool, int layer,
@@ -23,70 +28,59 @@ public static unsafe class PagedAttention
     {
         var layout = pool.Layout;
         Check.Length(output.Length, queries.Length, nameof(output));
-        ArgumentOutOfRangeException.ThrowIfNotEqual(spec.Heads % layout.KvHeads, 0, nameof(spec));
         ArgumentOutOfRangeException.ThrowIfLessThan(spec.Heads, 1, nameof(spec));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(spec.Heads % layout.KvHeads, 0, nameof(spec));
+        ArgumentOutOfRangeException.ThrowIfNegative(spec.Window, nameof(spec));
         var rows = Check.Rows(queries.Length, spec.Heads * layout.HeadDim, nameof(queries));
         BatchCheck.Sequences(sequences, tables, pool, layer, rows);
-        foreach (var s in sequences)
+        var shape = new AttentionShape(spec, layout, layer, context.Kernels);
+        var plan = AttentionPlan.Make(context, shape, sequences, out var work);
+        fixed (float* q = queries, o = output)
+        fixed (int* t = tables)
         {
-            for (var i = 0; i < s.Rows; i++)
+            var job = new AttentionJob(shape, plan, pool, q, o, t);
+            if (work >= SharedWorkMin)
             {
-                for (var head = 0; head < spec.Heads; head++)
-                {
-                    var at = ((s.FirstRow + i) * spec.Heads + head) * layout.HeadDim;
-                    One(context.Kernels, spec, queries.Slice(at, layout.HeadDim), pool, layer,
-                        head / (spec.Heads / layout.KvHeads), s.Start + i, tables[s.TableOffset..], output.Slice(at, layout.HeadDim));
-                }
+                context.Pool.Run(job, plan.Items);
+                return;
+            }
+            for (var item = 0; item < plan.Items; item++)
+            {
+                job.Execute(item, 0);
             }
         }
     }
+}
 
-    static void One(KernelSet kernels, in AttentionSpec spec, ReadOnlySpan<float> q, KvPool pool, int layer, int head, int position,
-        ReadOnlySpan<int> table, Span<float> output)
-    {
-        var (layout, max, sum) = (pool.Layout, float.NegativeInfinity, 0f);
-        Span<float> v = stackalloc float[layout.HeadDim];
-        output.Clear();
-        for (var j = 0; j <= position; j++)
-        {
-            if (spec.Window > 0 && j <= position - spec.Window && j >= spec.SinkTokens)
-            {
-                continue;
-            }
-            var block = table[j / KvLayout.BlockTokens];
-            BatchCheck.Block(block, pool);
-            var score = Score(kernels, q, pool, block, layer, head, j % KvLayout.BlockTokens) * spec.Scale;
-            score = spec.SoftCap > 0 ? spec.SoftCap * MathF.Tanh(score / spec.SoftCap) : score;
-            var top = MathF.Max(max, score);
-            var (keep, weight) = (MathF.Exp(max - top), MathF.Exp(score - top));
-            (max, sum) = (top, sum * keep + weight);
-            var values = pool.Address + layout.ValueOffset(block, layer, head)
-                + (nint)(j % KvLayout.BlockTokens) * layout.ValueStride * layout.Type.Size();
-            fixed (float* pv = v)
-            {
-                kernels.Widen(layout.Type, values, pv, layout.HeadDim);
-            }
-            for (var d = 0; d < v.Length; d++)
-            {
-                output[d] = output[d] * keep + weight * v[d];
-            }
-        }
-        for (var d = 0; d < v.Length; d++)
-        {
-            output[d] /= sum;
-        }
-    }
+/// <summary>The numbers that every part of an attention needs.</summary>
+readonly struct AttentionShape(in AttentionSpec spec, in KvLayout layout, int layer, KernelSet kernels)
+{
+    const int TileRows = 32;
 
-    static float Score(KernelSet kernels, ReadOnlySpan<float> q, KvPool pool, int block, int layer, int head, int slot)
-    {
-        var layout = pool.Layout;
-        var keys = pool.Address + layout.KeyOffset(block, layer, head);
-        var (sum, k) = (0f, 0f);
-        for (var d = 0; d < q.Length; d++)
-        {
-            kernels.Widen(layout.Type, keys + ((nint)d * KvLayout.BlockTokens + slot) * layout.Type.Size(), &k, 1);
-            sum += q[d] * k;
-        }
-        return sum;
-    }
+    public readonly AttentionSpec Spec = spec;
+    public readonly KvLayout Layout = layout;
+    public readonly int Layer = layer;
+    public readonly KernelSet Kernels = kernels;
+
+    /// <summary>Query heads that share a KV head: its keys and values are read once for all of them.</summary>
+    public int Group => Spec.Heads / Layout.KvHeads;
+
+    /// <summary>Positions of a tile; a tile has positions x group rows.</summary>
+    public int TilePositions => Math.Max(1, TileRows / Group);
+
+    public int RowsMax => Padded(TilePositions * Group);
+
+    public int ValueStride => Layout.ValueStride;
+
+    /// <summary>Floats of the running state of that many rows: maximum, sum and weighted values.</summary>
+    public int StateFloats(int rows) => Padded(rows) * (ValueStride + 2);
+
+    /// <summary>Floats of a worker's scratch: two states, queries and scores.</summary>
+    public int WorkerFloats => (2 * StateFloats(RowsMax)) + RowsMax * (Layout.HeadDim + KvLayout.BlockTokens) + 64;
+
+    /// <summary>Rows as the kernels take them.</summary>
+    public static int Padded(int rows) => rows == 1 ? 1 : rows <= 4 ? 4 : (rows + 7) & ~7;
+
+    /// <summary>The least position below its own that a query sees, sinks apart.</summary>
+    public int LeastSeen(int position) => Spec.Window > 0 ? Math.Max(0, position - Spec.Window + 1) : 0;
 }

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Hearth.Kernels;
 
 /// <summary>
@@ -55,6 +57,9 @@ unsafe interface ISimd<V> where V : struct
 
     /// <summary>The lanes added as a tree of halves: lane i and i + L/2, then i + L/4, and so on.</summary>
     static abstract float Sum(V value);
+
+    /// <summary>Four times <see cref="Sum"/>, bit for bit.</summary>
+    static abstract Vector128<float> Sum4(V a, V b, V c, V d);
 
     static abstract float MaxLane(V value);
 }

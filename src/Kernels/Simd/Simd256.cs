@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Hearth.Kernels;
 
@@ -108,6 +109,17 @@ readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static float Sum(Vector256<float> value) => Sum(value.GetLower() + value.GetUpper());
 
     [MethodImpl(Inline)]
+    public static Vector128<float> Sum4(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d)
+    {
+        var (p, q) = (a.GetLower() + a.GetUpper(), b.GetLower() + b.GetUpper());
+        var (r, s) = (c.GetLower() + c.GetUpper(), d.GetLower() + d.GetUpper());
+        // Transposed as it is added: (p0 + p2, q0 + q2, p1 + p3, q1 + q3), then the pairs.
+        var pq = ZipLow(p, q) + ZipHigh(p, q);
+        var rs = ZipLow(r, s) + ZipHigh(r, s);
+        return Vector128.Create(pq.GetLower(), rs.GetLower()) + Vector128.Create(pq.GetUpper(), rs.GetUpper());
+    }
+
+    [MethodImpl(Inline)]
     public static float MaxLane(Vector256<float> value) =>
         MaxLane(Vector128.MaxNative(value.GetLower(), value.GetUpper()));
 
@@ -130,4 +142,14 @@ readonly unsafe struct Simd256 : ISimd<Vector256<float>>
 
     [MethodImpl(Inline)]
     static Vector128<ushort> Narrow(Vector256<uint> bits) => Vector128.Narrow(bits.GetLower(), bits.GetUpper());
+
+    [MethodImpl(Inline)]
+    static Vector128<float> ZipLow(Vector128<float> a, Vector128<float> b) => Sse.IsSupported
+        ? Sse.UnpackLow(a, b)
+        : Vector128.Create(a[0], b[0], a[1], b[1]);
+
+    [MethodImpl(Inline)]
+    static Vector128<float> ZipHigh(Vector128<float> a, Vector128<float> b) => Sse.IsSupported
+        ? Sse.UnpackHigh(a, b)
+        : Vector128.Create(a[2], b[2], a[3], b[3]);
 }

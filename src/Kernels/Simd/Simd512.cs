@@ -109,6 +109,10 @@ readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static float Sum(Vector512<float> value) => Simd256.Sum(value.GetLower() + value.GetUpper());
 
     [MethodImpl(Inline)]
+    public static Vector128<float> Sum4(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d) => Simd256.Sum4(
+        a.GetLower() + a.GetUpper(), b.GetLower() + b.GetUpper(), c.GetLower() + c.GetUpper(), d.GetLower() + d.GetUpper());
+
+    [MethodImpl(Inline)]
     public static float MaxLane(Vector512<float> value) =>
         Simd256.MaxLane(Vector256.MaxNative(value.GetLower(), value.GetUpper()));
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Hearth.Kernels;
 
@@ -81,6 +82,9 @@ readonly unsafe struct SimdScalar : ISimd<float>
 
     [MethodImpl(Inline)]
     public static float Sum(float value) => value;
+
+    [MethodImpl(Inline)]
+    public static Vector128<float> Sum4(float a, float b, float c, float d) => Vector128.Create(a, b, c, d);
 
     [MethodImpl(Inline)]
     public static float MaxLane(float value) => value;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Hearth.Kernels;
 
 /// <summary>One product C = A W^T of a run: weights [n, k], optional bias [n], result [m, n].</summary>
@@ -15,10 +17,15 @@ public readonly ref struct Product(MatrixView weights, Span<float> result, ReadO
 
 /// <summary>
 /// Matrix products of f32 activations with weights in their stored type, summed in f32. Each element of the result is summed in
-/// one order that depends on k and the kernel set alone, so that a row does not change with m, its neighbours or the threads.
+/// one order (<see cref="ReductionOrder"/>), so that a row does not change with m, its neighbours or the threads.
 /// </summary>
 public static unsafe class MatMul
 {
+    const int GemvChunkBytes = 128 << 10;
+    const int SmallRows = 32;
+    const int PanelTiles = 4;
+    const long SharedWorkMin = 65_536;
+
     /// <param name="a">[m, k]</param>
     public static void Compute(KernelContext context, ReadOnlySpan<float> a, int m, in Product first)
     {
@@ -61,37 +68,74 @@ public static unsafe class MatMul
     {
         fixed (float* pa = a)
         {
-            foreach (ref readonly var target in targets)
+            if (m == 1)
             {
-                Reference(context, pa, m, target);
+                RunOne(context, pa, targets);
+                return;
+            }
+            Span<Target> block = stackalloc Target[targets.Length];
+            var k = targets[0].K;
+            for (var row = 0; row < m; row += Limits.ActivationRowsMax)
+            {
+                for (var i = 0; i < targets.Length; i++)
+                {
+                    block[i] = targets[i];
+                    block[i].C += (nint)row * targets[i].N;
+                }
+                RunMany(context, pa + (nint)row * k, Math.Min(Limits.ActivationRowsMax, m - row), block);
             }
         }
     }
 
-    static void Reference(KernelContext context, float* a, int m, in Target target)
+    static void RunOne(KernelContext context, float* a, ReadOnlySpan<Target> targets)
     {
-        var k = target.K;
-        var row = (float*)context.Scratch.Reserve(k * sizeof(float));
-        for (var j = 0; j < target.N; j++)
+        var rowBytes = Math.Max(targets[0].RowBytes, 1);
+        var chunks = Targets.Of(targets, (int)Math.Clamp(GemvChunkBytes / rowBytes, 4, 4096) & ~3);
+        Share(context, new GemvJob(context.Kernels, chunks, a), chunks.Chunks, Work(1, targets));
+    }
+
+    static void RunMany(KernelContext context, float* a, int m, ReadOnlySpan<Target> targets)
+    {
+        var (kernels, k) = (context.Kernels, targets[0].K);
+        var tiles = (m + kernels.TileRows - 1) / kernels.TileRows;
+        var panelTiles = m <= SmallRows ? 1 : PanelTiles;
+        var scratch = (GemmJob.ScratchBytes(kernels, m, panelTiles) + 63) & ~63L;
+        var packedBytes = ((long)tiles * kernels.TileRows * kernels.Padded(k) * sizeof(float) + 63) & ~63L;
+        var memory = context.Scratch.Reserve(packedBytes + scratch * context.Threads);
+        var packed = (float*)memory;
+        Share(context, new PackJob(kernels, a, m, k, packed), tiles, (long)m * k);
+        var chunks = Targets.Of(targets, PanelTiles * kernels.TileColumns);
+        Share(context, new GemmJob(kernels, chunks, packed, m, panelTiles, memory + packedBytes, scratch), chunks.Chunks, Work(m, targets));
+    }
+
+    /// <summary>Small work stays here: a fork and a join cost about a microsecond.</summary>
+    static void Share<TJob>(KernelContext context, in TJob job, int chunks, long work) where TJob : struct, IChunkJob
+    {
+        if (work >= SharedWorkMin)
         {
-            context.Kernels.Widen(target.Type, target.W + (nint)j * k * target.Type.Size(), row, k);
-            for (var i = 0; i < m; i++)
-            {
-                var sum = 0f;
-                for (var l = 0; l < k; l++)
-                {
-                    sum = MathF.FusedMultiplyAdd(a[(nint)i * k + l], row[l], sum);
-                }
-                sum += target.Bias == null ? 0 : target.Bias[j];
-                var c = target.C + (nint)i * target.N + j;
-                *c = target.Accumulate ? *c + sum : sum;
-            }
+            context.Pool.Run(job, chunks);
+            return;
         }
+        for (var chunk = 0; chunk < chunks; chunk++)
+        {
+            Unsafe.AsRef(in job).Execute(chunk, 0);
+        }
+    }
+
+    static long Work(int m, ReadOnlySpan<Target> targets)
+    {
+        var work = 0L;
+        foreach (ref readonly var target in targets)
+        {
+            work += (long)m * target.N * target.K;
+        }
+        return work;
     }
 
     static Target TargetOf(in Product product, float* c, float* bias, int activations, int m)
     {
         var (n, k) = (product.Weights.Rows, product.Weights.Columns);
+        ArgumentOutOfRangeException.ThrowIfLessThan(k, 1, "columns");
         ArgumentOutOfRangeException.ThrowIfNegative(m);
         Check.Length(activations, (long)m * k, "a");
         Check.Length(product.Result.Length, (long)m * n, "result");
@@ -107,16 +151,4 @@ public static unsafe class MatMul
             Accumulate = product.Accumulate,
         };
     }
-}
-
-/// <summary>A <see cref="Product"/> as addresses.</summary>
-unsafe struct Target
-{
-    public byte* W;
-    public float* Bias;
-    public float* C;
-    public DType Type;
-    public int N;
-    public int K;
-    public bool Accumulate;
 }
