@@ -29,7 +29,8 @@ public static class GatewayHost
             throw new ArgumentException(string.Join(Environment.NewLine, faults), nameof(options));
         }
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ApplicationName = "Hearth.Gateway" });
-        builder.Logging.ClearProviders();
+        // Kestrel logs a stream that was broken off on purpose as an unhandled exception; all others end in the shield's log.
+        builder.Logging.ClearProviders().AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical);
         logging?.Invoke(builder.Logging);
         builder.WebHost.UseUrls([.. options.Urls]).ConfigureKestrel(kestrel => Limit(kestrel, options));
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout);
@@ -122,7 +123,7 @@ public static class GatewayHost
     {
         kestrel.AddServerHeader = false;
         kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = HttpProtocols.Http1);
-        kestrel.Limits.MaxRequestBodySize = Limits.BodyBytesMax;
+        kestrel.Limits.MaxRequestBodySize = Limits.BodyBytesDrainedMax;
         kestrel.Limits.MaxRequestLineSize = Limits.RequestLineBytesMax;
         kestrel.Limits.MaxRequestHeadersTotalSize = 2 * Limits.HeaderBytesMax;
         kestrel.Limits.MaxRequestHeaderCount = 2 * Limits.HeadersMax;

@@ -4,6 +4,10 @@ namespace Hearth.Gateway;
 static class Limits
 {
     public const int BodyBytesMax = 4 * 1024 * 1024;
+
+    /// <summary>A larger body is read up to here and thrown away, so that the client gets to see why it was refused.</summary>
+    public const int BodyBytesDrainedMax = 8 * BodyBytesMax;
+
     public const int JsonDepthMax = 64;
     public const int RequestLineBytesMax = 8 * 1024;
 

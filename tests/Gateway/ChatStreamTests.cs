@@ -40,8 +40,8 @@ public sealed class ChatStreamTests
         const string Null = ",\"usage\":null";
         Assert.Equal(Chunk("""{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}""", Null)
             + Chunk("""{"index":1,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}""", Null)
-            + Chunk("""{"index":0,"delta":{"content":"é\u2028😀"},"logprobs":null,"finish_reason":null}""", Null)
-            + Chunk("""{"index":1,"delta":{"content":"é\u2028😀"},"logprobs":null,"finish_reason":null}""", Null)
+            + Chunk("""{"index":0,"delta":{"content":"é\u2028\uD83D\uDE00"},"logprobs":null,"finish_reason":null}""", Null)
+            + Chunk("""{"index":1,"delta":{"content":"é\u2028\uD83D\uDE00"},"logprobs":null,"finish_reason":null}""", Null)
             + Chunk("""{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}""", Null)
             + Chunk("""{"index":1,"delta":{},"logprobs":null,"finish_reason":"length"}""", Null)
             + Chunk("", ""","usage":{"prompt_tokens":10,"completion_tokens":1,"total_tokens":11,"prompt_tokens_details":{"cached_tokens":4}}""")

@@ -22,8 +22,8 @@ sealed class Models(ICluster cluster)
 
     public Task ShowAsync(HttpContext http)
     {
-        // A name may hold slashes; the pattern takes all of the rest.
-        var name = http.Request.RouteValues["model"] as string ?? "";
+        // A name may hold slashes: the pattern takes all of the rest, where clients that escape them leave a %2F.
+        var name = Uri.UnescapeDataString(http.Request.RouteValues["model"] as string ?? "");
         return cluster.Models.FirstOrDefault(m => m.Name == name) is { } model
             ? JsonReply.SendAsync(http, 200, json => Write(json, model))
             : ErrorReply.SendAsync(http, new TurnFailure(TurnError.ModelNotFound,

@@ -21,6 +21,10 @@ sealed class ErrorShield(RequestDelegate next, ILogger<ErrorShield> logger)
         {
             http.SetOutcome("cancelled");
         }
+        catch (StreamBrokenOffException)
+        {
+            throw;
+        }
         catch (BadHttpRequestException e)
         {
             await RefuseAsync(http, ApiError.OfStatus(e.StatusCode, Where(http)));
@@ -39,8 +43,7 @@ sealed class ErrorShield(RequestDelegate next, ILogger<ErrorShield> logger)
             return ErrorReply.SendAsync(http, error);
         }
         http.SetOutcome(error.Code);
-        http.Abort();
-        return Task.CompletedTask;
+        throw new StreamBrokenOffException();
     }
 
     static string Where(HttpContext http)
@@ -49,3 +52,7 @@ sealed class ErrorShield(RequestDelegate next, ILogger<ErrorShield> logger)
         return http.Request.Method + " " + (path.Length > Limits.HeaderValueMax ? path[..Limits.HeaderValueMax] + "…" : path);
     }
 }
+
+/// <summary>Ends a response that has begun without completing it. Kestrel sends what is written and then closes the connection
+/// without the last chunk, where <see cref="HttpContext.Abort"/> would throw away what the client has not got yet.</summary>
+sealed class StreamBrokenOffException() : Exception("A response was broken off after it had begun.");

@@ -110,7 +110,7 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
         http.SetOutcome(error.Code);
         sse.Data(json => ErrorReply.Write(json, error));
         await sse.FlushAsync();
-        http.Abort();
+        throw new StreamBrokenOffException();
     }
 
     async Task WholeAsync(HttpContext http, TurnEvents events, ReplyFormat format, TurnRecord record)

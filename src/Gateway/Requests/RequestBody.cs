@@ -20,16 +20,41 @@ sealed class RequestBody : IDisposable
     /// <summary>SHA-256 of the bytes, in hex.</summary>
     public string Hash { get; }
 
-    /// <exception cref="BadHttpRequestException">Too large, too slow, or broken off.</exception>
+    /// <exception cref="BadHttpRequestException">The body came too slowly, or broke off.</exception>
     public static async Task<(RequestBody? Body, ApiError? Error)> ReadAsync(HttpContext http)
     {
         if (http.Request.Headers.ContentEncoding is { Count: > 0 } coding && coding != "identity" || !http.Request.HasJsonContentType())
         {
             return (null, ApiError.OfStatus(415, ""));
         }
-        using var buffer = new MemoryStream((int)Math.Clamp(http.Request.ContentLength ?? 4096, 0, Limits.BodyBytesMax));
-        await http.Request.Body.CopyToAsync(buffer, http.RequestAborted);
-        return Parse(buffer.ToArray());
+        return await ReadBytesAsync(http) is { } bytes ? Parse(bytes) : (null, ApiError.OfStatus(413, ""));
+    }
+
+    /// <returns>Null if there are more than <see cref="Limits.BodyBytesMax"/>.</returns>
+    static async Task<byte[]?> ReadBytesAsync(HttpContext http)
+    {
+        if (http.Request.ContentLength > Limits.BodyBytesMax)
+        {
+            return null;
+        }
+        using var bytes = new MemoryStream((int)(http.Request.ContentLength ?? 4096));
+        while (true)
+        {
+            var read = await http.Request.BodyReader.ReadAsync(http.RequestAborted);
+            foreach (var segment in read.Buffer)
+            {
+                bytes.Write(segment.Span);
+            }
+            http.Request.BodyReader.AdvanceTo(read.Buffer.End);
+            if (bytes.Length > Limits.BodyBytesMax)
+            {
+                return null;
+            }
+            if (read.IsCompleted)
+            {
+                return bytes.ToArray();
+            }
+        }
     }
 
     internal static (RequestBody? Body, ApiError? Error) Parse(byte[] bytes)
