@@ -52,7 +52,21 @@ sealed class CpuDevice : IDevice
         Elementwise.Add(_context, Rows(target), added);
     }
 
-    public void Norm(NormId norm, BufferId source, BufferId target) => Norm(norm, Rows(source), Rows(target));
+    public void Norm(NormId norm, BufferId source, BufferId target)
+    {
+        var (kind, epsilon, weight, bias) = _norms[norm.Index];
+        switch (kind)
+        {
+            case NormKind.Rms:
+                RmsNorm.Compute(_context, Rows(source), weight, epsilon, Rows(target));
+                break;
+            case NormKind.Layer:
+                LayerNorm.Compute(_context, Rows(source), weight, bias, epsilon, Rows(target));
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(norm), kind, "no such norm");
+        }
+    }
 
     public void Project(BufferId source, params ReadOnlySpan<Projection> outputs)
     {
@@ -103,34 +117,23 @@ sealed class CpuDevice : IDevice
         }
     }
 
-    public void Logits(NormId norm, BufferId source, LinearId head, Span<float> logits)
+    public void KeepWanted(params ReadOnlySpan<BufferId> buffers)
     {
-        var wanted = _step.Gather(Rows(source), source.Width);
-        Norm(norm, wanted, wanted);
+        foreach (var buffer in buffers)
+            _step.MoveWantedUp(Rows(buffer), buffer.Width);
+        _step.KeepWanted();
+    }
+
+    public void Logits(BufferId source, LinearId head, Span<float> logits)
+    {
         var (weights, bias) = _linears[head.Index];
-        MatMul.Compute(_context, wanted, wanted.Length / source.Width, new Product(weights, logits, bias));
+        MatMul.Compute(_context, Rows(source), _step.Rows, new Product(weights, logits, bias));
     }
 
     public void Dispose()
     {
         foreach (var buffer in _buffers)
             buffer.Dispose();
-    }
-
-    void Norm(NormId norm, ReadOnlySpan<float> source, Span<float> target)
-    {
-        var (kind, epsilon, weight, bias) = _norms[norm.Index];
-        switch (kind)
-        {
-            case NormKind.Rms:
-                RmsNorm.Compute(_context, source, weight, epsilon, target);
-                break;
-            case NormKind.Layer:
-                LayerNorm.Compute(_context, source, weight, bias, epsilon, target);
-                break;
-            default:
-                throw new ArgumentOutOfRangeException(nameof(norm), kind, "no such norm");
-        }
     }
 
     Product Product(Projection output)

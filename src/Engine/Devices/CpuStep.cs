@@ -8,17 +8,17 @@ sealed class CpuStep
     readonly int[] _tokens;
     readonly int[] _positions;
     readonly int[] _rowNumbers;
-    readonly int[] _wanted;
     KvSpan[] _sequences = [];
+    int[] _wanted = [];
     int[] _tables = [];
     float[] _cosines = [];
     float[] _sines = [];
     float[] _scratch = [];
-    int _angles, _sequenceCount, _tableEntries, _wantedCount;
+    int _angles, _sequenceCount, _tableEntries;
 
     public CpuStep(int rowsMax)
     {
-        (_tokens, _positions, _wanted) = (new int[rowsMax], new int[rowsMax], new int[rowsMax]);
+        (_tokens, _positions) = (new int[rowsMax], new int[rowsMax]);
         _rowNumbers = [.. Enumerable.Range(0, rowsMax)];
     }
 
@@ -33,36 +33,55 @@ sealed class CpuStep
 
     public void Begin(Batch batch, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines)
     {
-        (Rows, _angles, _sequenceCount, _tableEntries, _wantedCount) = (batch.Rows, cosines.Length, 0, 0, 0);
+        (Rows, _angles, _sequenceCount, _tableEntries) = (batch.Rows, cosines.Length, 0, 0);
         batch.Tokens.CopyTo(_tokens);
         cosines.CopyTo(AtLeast(ref _cosines, _angles));
         sines.CopyTo(AtLeast(ref _sines, _angles));
         AtLeast(ref _sequences, batch.Count);
+        AtLeast(ref _wanted, batch.Count);
         foreach (ref readonly var sequence in batch.Sequences)
             Add(sequence);
     }
 
     public Span<float> Scratch(int width) => AtLeast(ref _scratch, Rows * width).AsSpan(0, Rows * width);
 
-    /// <summary>The rows whose logits are wanted, side by side.</summary>
-    public Span<float> Gather(ReadOnlySpan<float> source, int width)
+    /// <summary>Moves the rows whose logits are wanted to the front.</summary>
+    public void MoveWantedUp(Span<float> rows, int width)
     {
-        var target = AtLeast(ref _scratch, _wantedCount * width).AsSpan(0, _wantedCount * width);
-        for (var i = 0; i < _wantedCount; i++)
-            source.Slice(_wanted[i] * width, width).CopyTo(target[(i * width)..]);
-        return target;
+        var to = 0;
+        for (var i = 0; i < _sequenceCount; i++)
+        {
+            var (sequence, count) = (_sequences[i], _wanted[i]);
+            rows.Slice((sequence.FirstRow + sequence.Rows - count) * width, count * width).CopyTo(rows[to..]);
+            to += count * width;
+        }
+    }
+
+    /// <summary>Makes the rows that <see cref="MoveWantedUp"/> brought to the front the step's only ones.</summary>
+    public void KeepWanted()
+    {
+        var sequences = _sequenceCount;
+        (Rows, _sequenceCount) = (0, 0);
+        for (var i = 0; i < sequences; i++)
+        {
+            var (sequence, count) = (_sequences[i], _wanted[i]);
+            if (count == 0)
+                continue;
+            _sequences[_sequenceCount] = new(Rows, count, sequence.Start + sequence.Rows - count, sequence.TableOffset);
+            _wanted[_sequenceCount++] = count;
+            Rows += count;
+        }
     }
 
     void Add(in BatchSequence sequence)
     {
         var blocks = (sequence.Start + sequence.Rows + KvLayout.BlockTokens - 1) / KvLayout.BlockTokens;
+        _wanted[_sequenceCount] = sequence.LogitCount;
         _sequences[_sequenceCount++] = new(sequence.FirstRow, sequence.Rows, sequence.Start, _tableEntries);
         sequence.Blocks.Span[..blocks].CopyTo(AtLeast(ref _tables, _tableEntries + blocks).AsSpan(_tableEntries));
         _tableEntries += blocks;
         for (var i = 0; i < sequence.Rows; i++)
             _positions[sequence.FirstRow + i] = sequence.Start + i;
-        for (var i = sequence.Rows - sequence.LogitCount; i < sequence.Rows; i++)
-            _wanted[_wantedCount++] = sequence.FirstRow + i;
     }
 
     static T[] AtLeast<T>(ref T[] array, int length)

@@ -57,7 +57,10 @@ interface IDevice : IDisposable
     /// <param name="up">The factor of a gated MLP; null if it is none.</param>
     void Activate(MlpKind kind, BufferId gate, BufferId? up);
 
-    /// <summary>Norm and head over the rows whose logits are wanted. Returns when they are there.</summary>
-    /// <param name="logits">[batch.LogitRows, head.Rows]</param>
-    void Logits(NormId norm, BufferId source, LinearId head, Span<float> logits);
+    /// <summary>From here on the step has only the rows whose logits are wanted; they move up in these buffers, the others are lost.</summary>
+    void KeepWanted(params ReadOnlySpan<BufferId> buffers);
+
+    /// <summary>The head over all rows. Returns when the logits are there.</summary>
+    /// <param name="logits">[rows, head.Rows]</param>
+    void Logits(BufferId source, LinearId head, Span<float> logits);
 }

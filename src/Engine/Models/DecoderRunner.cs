@@ -47,22 +47,34 @@ sealed class DecoderRunner : IModelRunner
         _device.Embed(_embedding, _positions, _x);
         for (var i = 0; i < _layers.Length; i++)
         {
+            Keys(_layers[i], i);
+            if (i == _layers.Length - 1)
+            {
+                // All keys and values are written: only rows that give logits go on.
+                if (batch.LogitRows == 0)
+                    return;
+                _device.KeepWanted(_x, _query);
+            }
             Attention(_layers[i], i);
             Mlp(_layers[i]);
         }
-        if (batch.LogitRows > 0)
-            _device.Logits(_finalNorm, _x, _head, logits);
+        _device.Norm(_finalNorm, _x, _normed);
+        _device.Logits(_normed, _head, logits);
     }
 
     public void Dispose() => _device.Dispose();
 
-    void Attention(Layer layer, int index)
+    void Keys(Layer layer, int index)
     {
         _device.Norm(layer.AttentionNorm, _x, _normed);
         _device.Project(_normed, new(layer.Query, _query), new(layer.Key, _key), new(layer.Value, _value));
         if (_rope is not null)
             _device.Rotate(_query, _key, _spec.HeadDim);
         _device.WriteKv(index, _key, _value);
+    }
+
+    void Attention(Layer layer, int index)
+    {
         _device.Attend(index, new AttentionSpec(_spec.Heads, _spec.AttentionScale, layer.Window), _query, _attended);
         _device.Project(_attended, new Projection(layer.AttentionOut, _x, Accumulate: true));
     }

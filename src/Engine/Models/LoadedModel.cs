@@ -11,8 +11,8 @@ public sealed record ModelOptions
     /// <summary>The name that clients ask for; the directory's name if null.</summary>
     public string? Name { get; init; }
 
-    /// <summary>How keys and values are stored. F32 keeps the reference's logits to 1e-4, F16 costs half of the memory.</summary>
-    public DType KvType { get; init; } = DType.F16;
+    /// <summary>How keys and values are stored. F32 agrees with the reference to 1e-4, F16 costs half of the memory.</summary>
+    public DType KvType { get; init; }
 
     /// <summary>Shortens the model's context; null keeps it.</summary>
     public int? ContextLength { get; init; }
