@@ -1,0 +1,49 @@
+using Hearth.Contracts;
+using Hearth.Grains.Replies;
+using Microsoft.Extensions.Logging;
+
+namespace Hearth.Grains;
+
+/// <summary>A completion: the same replies as a turn's, without a conversation around them.</summary>
+static class CompletionRun
+{
+    /// <summary>Shows all events to the turn's readers, whatever happens.</summary>
+    public static async Task RunAsync(ModelCatalog models, string silo, CompletionTurn turn, LiveTurn live, ILogger logger)
+    {
+        try
+        {
+            var model = models.Require(turn.Model);
+            int[] prompt = turn.PromptTokens is { } tokens ? [.. tokens] : model.Tokenizer.Encode(turn.Prompt ?? "", addSpecialTokens: true);
+            if (Array.FindIndex(prompt, t => (uint)t >= (uint)model.Card.VocabularySize) is var bad and >= 0)
+            {
+                throw new TurnRefusedException(new TurnFailure(TurnError.InvalidRequest,
+                    $"{prompt[bad]} is no token of this model, which has {model.Card.VocabularySize}.", "prompt"));
+            }
+            var request = ChoiceSet.Request(model, turn.Generation,
+                $"{turn.Tenant}/#completion#{Guid.NewGuid():N}", $"{turn.Tenant}/{turn.CacheSalt}", prompt);
+            var replies = await ChoiceSet.RunAsync(model, turn.Generation, request with { Keep = false }, live.Append, admitted => new TurnStarted
+            {
+                Turn = turn.Id,
+                Conversation = new ConversationId(""),
+                Silo = silo,
+                PromptTokens = prompt.Length,
+                CachedTokens = admitted.CachedTokens,
+                Cache = admitted.Cache,
+                CacheReason = admitted.CacheReason,
+            }, live.Cancellation);
+            live.Append(new TurnFinished
+            {
+                Usage = new Usage(prompt.Length, replies.Sum(r => r.Tokens.Count), replies[0].CachedTokens),
+            });
+        }
+        catch (Exception e) when (Failures.Of(e) is { } failure)
+        {
+            live.Fail(failure);
+        }
+        catch (Exception e)
+        {
+            TurnLog.LogCompletionBroke(logger, turn.Id.Value, e);
+            live.Fail(Failures.Broke);
+        }
+    }
+}

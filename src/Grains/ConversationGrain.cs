@@ -1,0 +1,239 @@
+using Hearth.Actors;
+using Hearth.Actors.Storage;
+using Hearth.Contracts;
+using Hearth.Grains.Caches;
+using Hearth.Grains.Replies;
+using Hearth.Grains.Transcripts;
+using Microsoft.Extensions.Logging;
+
+namespace Hearth.Grains;
+
+/// <summary>A conversation: its transcript, its exact tokens, and its turns, one after the other.
+/// A cancelled turn leaves nothing in the transcript: neither its items nor the part of the reply that was shown.</summary>
+sealed class ConversationGrain(GrainContext context, ConversationServices services) : Grain(context)
+{
+    readonly Dictionary<TurnId, LiveTurn> _turns = [];
+    readonly CacheSpiller _spiller = new(services.Blobs, context, services.SpillLimit, services.Logger);
+    volatile bool _running;
+    volatile string _model = "";
+
+    /// <summary>Touched in the grain's turn only.</summary>
+    internal List<Entry> Entries { get; private set; } = [];
+
+    /// <summary>The tokens of prompt and replies exactly as the engine had them, as of the last commit.</summary>
+    internal int[] Tokens { get; private set; } = [];
+
+    internal ConversationState State { get; private set; } = new("", 0);
+
+    internal CacheSpiller Spiller => _spiller;
+    internal ConversationServices Services => services;
+    internal CacheId Cache => CacheOf(Context.Id);
+
+    /// <summary>idle, queued or running.</summary>
+    public string Activity
+    {
+        get
+        {
+            lock (_turns)
+                return _running ? "running" : _turns.Count > 0 ? "queued" : "idle";
+        }
+    }
+
+    public SpillManifest? Spilled => _spiller.Published;
+
+    public static CacheId CacheOf(GrainId id) => new(id.ToString());
+
+    /// <summary>Joins the turn of this id that waits or runs, or queues it. Thread-safe. Who gets a turn reads it, then leaves it.</summary>
+    /// <exception cref="GrainRefusedException">The mailbox is full, or this activation is ending.</exception>
+    /// <exception cref="TurnRefusedException">The id is in use for another turn.</exception>
+    public LiveTurn Join(ChatTurn turn)
+    {
+        lock (_turns)
+        {
+            if (_turns.TryGetValue(turn.Id, out var live))
+            {
+                if (live.BodyHash != turn.BodyHash)
+                    throw Conflict(turn.Id);
+                if (live.TryJoin())
+                    return live;
+            }
+            live = new LiveTurn(turn.BodyHash);
+            live.TryJoin();
+            var run = Context.CallAsync(() => RunAsync(turn, live));
+            if (run.IsFaulted)
+                throw run.Exception.InnerException!;
+            _turns[turn.Id] = live;
+            _ = EndAsync(turn.Id, live, run);
+            return live;
+        }
+    }
+
+    /// <summary>Cuts the transcript after an item; the exact tokens before the cut stay.</summary>
+    /// <returns>False if there is no such item.</returns>
+    public async Task<bool> TruncateAsync(string lastItem)
+    {
+        var keep = Entries.FindIndex(e => e.Item.Id == lastItem) + 1;
+        if (keep > 0 && keep < Entries.Count)
+            await CommitAsync(null, keep, [], Tokens, State, default);
+        return keep > 0;
+    }
+
+    /// <summary>The conversation up to an item (to its end with null), for a fork of it.</summary>
+    /// <returns>Null if there is no such item.</returns>
+    public Task<(List<Entry> Entries, int[] Tokens, ConversationState State)?> CopyAsync(string? lastItem)
+    {
+        var keep = lastItem is null ? Entries.Count : Entries.FindIndex(e => e.Item.Id == lastItem) + 1;
+        return Task.FromResult<(List<Entry>, int[], ConversationState)?>(
+            keep == 0 && lastItem is not null ? null : (Entries[..keep], Tokens, State));
+    }
+
+    /// <summary>Begins this conversation as a copy.</summary>
+    /// <returns>False if it has begun already.</returns>
+    public async Task<bool> AdoptAsync(List<Entry> entries, int[] tokens, ConversationState state)
+    {
+        if (Entries.Count > 0)
+            return false;
+        await CommitAsync(null, 0, entries, tokens, state, default);
+        return true;
+    }
+
+    /// <summary>Writes the whole cache to the store, then gives the engine's part of it back.</summary>
+    public async Task<bool> SpillAsync()
+    {
+        if (State.Model.Length == 0)
+            return false;
+        var model = services.Models.Require(State.Model);
+        await _spiller.StopAsync(finish: true);
+        await _spiller.WriteAsync(model, Cache, Tokens, CancellationToken.None);
+        await model.Engine.DropAsync(Cache, CancellationToken.None);
+        return true;
+    }
+
+    protected override async Task ActivateAsync(CancellationToken cancellationToken)
+    {
+        if (await services.Store.ReadAsync(Context.Id, cancellationToken) is { } stored)
+        {
+            Entries = [.. stored.Log.Select(Entry.FromBytes)];
+            Tokens = TokenBytes.Read(stored.Journal);
+            State = ConversationState.FromBytes(stored.Summary.State);
+            _model = State.Model;
+        }
+        await _spiller.LoadAsync(cancellationToken);
+    }
+
+    protected override Task DeactivateAsync(DeactivationReason reason) =>
+        _spiller.StopAsync(finish: reason is DeactivationReason.Idle or DeactivationReason.Stopping);
+
+    protected override void Interrupt(DeactivationReason reason)
+    {
+        LiveTurn[] all;
+        lock (_turns)
+            all = [.. _turns.Values];
+        foreach (var turn in all)
+            turn.Cancel();
+    }
+
+    /// <summary>Writes a step and, once it is on disk, makes it this grain's state.</summary>
+    /// <param name="turn">The pending turn that it commits; null for a step without one.</param>
+    /// <exception cref="TurnRefusedException">Somebody else owns the conversation.</exception>
+    /// <exception cref="StoreException">The store failed; nothing is changed in memory.</exception>
+    internal async Task CommitAsync(
+        ChatTurn? turn, int keep, List<Entry> added, int[] tokens, ConversationState state, ReadOnlyMemory<byte> result)
+    {
+        var same = Tokens.AsSpan().CommonPrefixLength(tokens);
+        List<Entry> entries = [.. Entries[..keep], .. added];
+        var commit = new GrainCommit
+        {
+            Operation = turn?.Id.Value,
+            Hash = turn?.BodyHash,
+            Result = result,
+            ExpectedLength = Entries.Count,
+            Keep = keep,
+            Append = added.ConvertAll(e => (ReadOnlyMemory<byte>)e.ToBytes()),
+            JournalKeep = same * sizeof(int),
+            JournalAppend = TokenBytes.Of(tokens.AsSpan(same)),
+            State = state.ToBytes(),
+            IndexKey = entries.Count == 0 ? null : HistoryHash.Of(state.Model, entries.Select(e => e.Item)),
+        };
+        var outcome = await CommitKnownAsync(commit);
+        if (outcome is not (CommitOutcome.Done or CommitOutcome.Duplicate))
+        {
+            Context.Deactivate(outcome == CommitOutcome.Fenced ? DeactivationReason.Fenced : DeactivationReason.Uncertain);
+            throw new TurnRefusedException(new TurnFailure(TurnError.Fenced,
+                $"The conversation has moved to another activation ({outcome}).", null, Limits.RetryAfter));
+        }
+        (Entries, Tokens, State, _model) = (entries, tokens, state, state.Model);
+    }
+
+    /// <summary>Asks again when the store did not say whether it wrote: the turn's record tells.</summary>
+    async Task<CommitOutcome> CommitKnownAsync(GrainCommit commit)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return (await services.Store.CommitAsync(Context.Id, Context.Fence, commit, CancellationToken.None)).Outcome;
+            }
+            catch (StoreException e) when (e.OutcomeUnknown)
+            {
+                if (tries < Limits.CommitTries && commit.Operation is not null)
+                    continue;
+                Context.Deactivate(DeactivationReason.Uncertain);
+                throw;
+            }
+        }
+    }
+
+    async Task<bool> RunAsync(ChatTurn turn, LiveTurn live)
+    {
+        _running = true;
+        try
+        {
+            await new TurnRun(this, turn, live).RunAsync();
+        }
+        finally
+        {
+            _running = false;
+        }
+        return true;
+    }
+
+    /// <summary>Tells the readers of a turn whose message was refused or broke, then forgets the turn.</summary>
+    async Task EndAsync(TurnId id, LiveTurn live, Task run)
+    {
+        try
+        {
+            await run;
+        }
+        catch (Exception e)
+        {
+            if (Failures.Of(e) is null)
+                TurnLog.LogTurnBroke(services.Logger, Context.Id, id.Value, e);
+            live.Fail(Failures.Of(e) ?? Failures.Broke);
+        }
+        lock (_turns)
+        {
+            if (_turns.TryGetValue(id, out var known) && known == live)
+                _turns.Remove(id);
+        }
+    }
+
+    internal static TurnRefusedException Conflict(TurnId id) => new(new TurnFailure(TurnError.IdempotencyConflict,
+        $"The turn id {id} was used before with another request."));
+}
+
+/// <summary>What all conversations of a silo share.</summary>
+sealed record ConversationServices(
+    IGrainStore Store, IBlobStore Blobs, ModelCatalog Models, TimeProvider Time, SemaphoreSlim SpillLimit, ILogger Logger);
+
+static partial class TurnLog
+{
+    [LoggerMessage(EventId = 201, Level = LogLevel.Error, Message = "Turn {Turn} of {Grain} broke")]
+    public static partial void LogTurnBroke(ILogger logger, GrainId grain, string turn, Exception exception);
+
+    [LoggerMessage(EventId = 203, Level = LogLevel.Error, Message = "Completion {Turn} broke")]
+    public static partial void LogCompletionBroke(ILogger logger, string turn, Exception exception);
+
+    [LoggerMessage(EventId = 202, Level = LogLevel.Warning, Message = "The end of turn {Turn} of {Grain} could not be recorded")]
+    public static partial void LogEndFailed(ILogger logger, GrainId grain, string turn, Exception exception);
+}

@@ -1,0 +1,187 @@
+using System.Runtime.CompilerServices;
+using Hearth.Actors;
+using Hearth.Actors.Storage;
+using Hearth.Contracts;
+using Hearth.Grains.Prompts;
+using Hearth.Grains.Replies;
+using Hearth.Grains.Transcripts;
+using Microsoft.Extensions.Logging;
+
+namespace Hearth.Grains;
+
+/// <summary>A cluster of one silo: every conversation lives here. Dispose it before the engines: running turns end, caches are written.</summary>
+public sealed class LocalCluster : ICluster, IAsyncDisposable
+{
+    readonly ConversationServices _services;
+    readonly GrainHost<ConversationGrain> _host;
+    volatile bool _stopping;
+
+    public LocalCluster(
+        GrainHostOptions options, IGrainStore store, IBlobStore blobs, ModelCatalog models, TimeProvider time, ILogger logger)
+    {
+        _services = new ConversationServices(store, blobs, models, time, new SemaphoreSlim(Limits.SpillsAtOnce), logger);
+        _host = new GrainHost<ConversationGrain>(options, store, context => new ConversationGrain(context, _services), time, logger);
+    }
+
+    public IReadOnlyList<ModelCard> Models => [.. _services.Models.Served.Select(m => m.Card)];
+
+    public ClusterStatus Status => _services.Models.Status(_stopping);
+
+    public async IAsyncEnumerable<TurnEvent> RunTurnAsync(ChatTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var (live, failure) = await JoinAsync(turn, cancellationToken);
+        if (live is null)
+        {
+            yield return new TurnFailed { Failure = failure! };
+            yield break;
+        }
+        try
+        {
+            await foreach (var e in live.ReadAsync(cancellationToken))
+                yield return e;
+        }
+        finally
+        {
+            live.Leave();
+        }
+    }
+
+    public async IAsyncEnumerable<TurnEvent> RunCompletionAsync(
+        CompletionTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var live = new LiveTurn("");
+        live.TryJoin();
+        var run = CompletionRun.RunAsync(_services.Models, _host.Silo, turn, live, _services.Logger);
+        try
+        {
+            await foreach (var e in live.ReadAsync(cancellationToken))
+                yield return e;
+        }
+        finally
+        {
+            live.Leave();
+            await run;
+        }
+    }
+
+    public async ValueTask<ConversationId?> FindByHistoryAsync(
+        TenantId tenant, string historyHash, CancellationToken cancellationToken) =>
+        await _services.Store.FindAsync(tenant.Value, historyHash, cancellationToken) is { } grain
+            ? new ConversationId(grain.Name)
+            : null;
+
+    public ValueTask<int[]> TokenizeAsync(string model, string text, bool addSpecialTokens, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(_services.Models.Require(model).Tokenizer.Encode(text, addSpecialTokens));
+
+    public ValueTask<int[]> TokenizeChatAsync(
+        string model, IReadOnlyList<ConversationItem> items, CancellationToken cancellationToken)
+    {
+        var served = _services.Models.Require(model);
+        var segments = PromptRenderer.Render(served, items, null, _services.Time.GetUtcNow(), cancellationToken);
+        return ValueTask.FromResult(served.Tokenizer.Encode(segments));
+    }
+
+    public ValueTask<string> DetokenizeAsync(string model, IReadOnlyList<int> tokens, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(_services.Models.Require(model).Tokenizer.Decode([.. tokens], skipSpecialTokens: false));
+
+    public async ValueTask<IReadOnlyList<ConversationInfo>> ListConversationsAsync(
+        TenantId tenant, int limit, CancellationToken cancellationToken) =>
+        [.. (await _services.Store.ListAsync(tenant.Value, limit, cancellationToken)).Select(Describe)];
+
+    public async ValueTask<ConversationInfo?> DescribeConversationAsync(
+        TenantId tenant, ConversationId id, CancellationToken cancellationToken) =>
+        await _services.Store.DescribeAsync(GrainOf(tenant, id), cancellationToken) is { } summary ? Describe(summary) : null;
+
+    public async ValueTask<ConversationInfo?> SpillConversationAsync(
+        TenantId tenant, ConversationId id, CancellationToken cancellationToken)
+    {
+        var grain = GrainOf(tenant, id);
+        if (await _services.Store.DescribeAsync(grain, cancellationToken) is null)
+            return null;
+        await _host.CallAsync(grain, g => g.SpillAsync(), cancellationToken);
+        return await DescribeConversationAsync(tenant, id, cancellationToken);
+    }
+
+    /// <summary>The tombstone comes first: whatever still runs cannot write any more.</summary>
+    public async ValueTask<bool> DeleteConversationAsync(TenantId tenant, ConversationId id, CancellationToken cancellationToken)
+    {
+        var grain = GrainOf(tenant, id);
+        if (!await _services.Store.DeleteAsync(grain, cancellationToken))
+            return false;
+        await _host.DeactivateAsync(grain, DeactivationReason.Deleted);
+        foreach (var model in _services.Models.Served)
+            await model.Engine.DropAsync(ConversationGrain.CacheOf(grain), CancellationToken.None);
+        await _services.Blobs.ClearAsync(grain, CancellationToken.None);
+        return true;
+    }
+
+    /// <summary>Cuts a conversation after one of its items, as to edit or to ask again what follows it.</summary>
+    /// <returns>False if the tenant has no such conversation, or it no such item.</returns>
+    public async ValueTask<bool> TruncateConversationAsync(
+        TenantId tenant, ConversationId id, string lastItem, CancellationToken cancellationToken)
+    {
+        var grain = GrainOf(tenant, id);
+        return await _services.Store.DescribeAsync(grain, cancellationToken) is not null
+            && await _host.CallAsync(grain, g => g.TruncateAsync(lastItem), cancellationToken);
+    }
+
+    /// <summary>Begins a conversation as the copy of another one, up to an item (to its end with null); its cache is shared.</summary>
+    /// <returns>False if the source or its item does not exist, or the target has begun already.</returns>
+    public async ValueTask<bool> ForkConversationAsync(
+        TenantId tenant, ConversationId source, ConversationId target, string? lastItem, CancellationToken cancellationToken)
+    {
+        var from = GrainOf(tenant, source);
+        return await _services.Store.DescribeAsync(from, cancellationToken) is not null
+            && await _host.CallAsync(from, g => g.CopyAsync(lastItem), cancellationToken) is var (entries, tokens, state)
+            && await _host.CallAsync(GrainOf(tenant, target), g => g.AdoptAsync(entries, tokens, state), cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _stopping = true;
+        await _host.DisposeAsync();
+        _services.SpillLimit.Dispose();
+    }
+
+    static GrainId GrainOf(TenantId tenant, ConversationId conversation) => new(tenant.Value, conversation.Value);
+
+    async Task<(LiveTurn? Live, TurnFailure? Failure)> JoinAsync(ChatTurn turn, CancellationToken cancellationToken)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                _services.Models.Require(turn.Model);
+                var grain = await _host.ActivateAsync(GrainOf(turn.Tenant, turn.Conversation), cancellationToken);
+                return (grain.Join(turn), null);
+            }
+            catch (GrainRefusedException e) when (e.Kind == RefusalKind.Gone && tries < Limits.ActivationTries)
+            {
+            }
+            catch (Exception e) when (e is not OperationCanceledException && Failures.Of(e) is not null)
+            {
+                return (null, Failures.Of(e));
+            }
+        }
+    }
+
+    ConversationInfo Describe(GrainSummary summary)
+    {
+        var grain = _host.Find(summary.Id);
+        var state = ConversationState.FromBytes(summary.State);
+        var held = _services.Models.Served.FirstOrDefault(m => m.Card.Name == state.Model)?
+            .Engine.DescribeCache(ConversationGrain.CacheOf(summary.Id)) ?? default;
+        var onDisk = held.Tokens == 0 && summary.BlobUnits > 0;
+        return new ConversationInfo
+        {
+            Id = summary.Id.Name,
+            Silo = summary.Owner?.Silo ?? "",
+            Epoch = summary.Epoch,
+            State = grain?.Activity ?? "asleep",
+            Turns = state.Turns,
+            CachedTokens = onDisk ? summary.BlobUnits : held.Tokens,
+            Tier = onDisk ? "disk" : held.Tier.ToString().ToLowerInvariant(),
+            Bytes = onDisk ? summary.BlobBytes : held.Bytes,
+        };
+    }
+}

@@ -1,0 +1,76 @@
+using System.Text;
+using Hearth.Contracts;
+using Hearth.Text;
+
+namespace Hearth.Grains.Replies;
+
+/// <summary>Turns a reply's tokens into the text that is shown: whole code points only, nothing of a stop string, no control
+/// tokens. For one choice.</summary>
+sealed class ReplyDecoder(Tokenizer tokenizer, GenerationOptions options, int choice)
+{
+    readonly IncrementalDecoder _decoder = new(tokenizer, skipSpecialTokens: true);
+    readonly StopStrings _stops = new(options.Stop);
+    readonly StringBuilder _shown = new();
+    readonly List<int> _tokens = [];
+    /// <summary>Per token: characters decoded when it was in, and whether none of its bytes waited for more.</summary>
+    readonly List<(int Characters, bool Whole)> _ends = [];
+    readonly List<(int Index, TokenLogprob Logprob)> _logprobs = [];
+    int _decoded;
+
+    /// <summary>All tokens of the reply, also those that are not shown.</summary>
+    public IReadOnlyList<int> Tokens => _tokens;
+
+    public string Text => _shown.ToString();
+
+    public bool Stopped => _stops.Matched;
+
+    /// <summary>Takes a token of the text.</summary>
+    /// <returns>What it makes certain; null if nothing.</returns>
+    public TurnDelta? Push(TokenChunk chunk)
+    {
+        var text = _decoder.Push(chunk.Token);
+        _tokens.Add(chunk.Token);
+        _decoded += text.Length;
+        _ends.Add((_decoded, _decoder.PendingBytes == 0));
+        if (options.Logprobs)
+            _logprobs.Add((_tokens.Count - 1, LogprobOf(chunk)));
+        return Show(_stops.Push(text));
+    }
+
+    /// <summary>Takes the token that ended the reply: it is part of the conversation and not of the text.</summary>
+    public void PushEnd(int token) => _tokens.Add(token);
+
+    /// <summary>Ends the text.</summary>
+    public TurnDelta? Flush()
+    {
+        var rest = _decoder.Flush();
+        _decoded += rest.Length;
+        return Show(_stops.Push(rest) + _stops.Flush());
+    }
+
+    /// <summary>The first tokens that lie wholly within the shown text, and whether they are exactly that text.</summary>
+    public (int Count, bool Exact) ShownTokens()
+    {
+        if (!Stopped)
+            return (_ends.Count, true);
+        var count = _ends.FindLastIndex(e => e.Characters <= _shown.Length) + 1;
+        var exact = count == 0 ? _shown.Length == 0 : _ends[count - 1].Characters == _shown.Length && _ends[count - 1].Whole;
+        return (count, exact);
+    }
+
+    TurnDelta? Show(string text)
+    {
+        _shown.Append(text);
+        if (text.Length == 0 && !(options.Logprobs && Stopped))
+            return null;
+        var limit = Stopped ? ShownTokens().Count : _tokens.Count;
+        var logprobs = _logprobs.Where(l => l.Index < limit).Select(l => l.Logprob).ToList();
+        _logprobs.Clear();
+        return text.Length == 0 && logprobs.Count == 0 ? null : new TurnDelta { Choice = choice, Text = text, Logprobs = logprobs };
+    }
+
+    TokenLogprob LogprobOf(TokenChunk chunk) => new(Form(chunk.Token), tokenizer.BytesOf(chunk.Token).ToArray(), chunk.Logprob,
+        [.. (chunk.Top ?? []).Select(t => new AlternativeLogprob(Form(t.Token), tokenizer.BytesOf(t.Token).ToArray(), t.Logprob))]);
+
+    string Form(int token) => Encoding.UTF8.GetString(tokenizer.BytesOf(token));
+}

@@ -1,0 +1,88 @@
+using System.Collections.Concurrent;
+using Hearth.Contracts;
+using Hearth.Text;
+using Hearth.Text.Templates;
+
+namespace Hearth.Grains;
+
+/// <summary>A model as turns need it: its engine, and the text side of its checkpoint.</summary>
+/// <param name="Template">Null for a model that has no chat template: it completes text only.</param>
+/// <param name="KnowsDeveloper">Whether the template has a case for the developer role; else it is a system message.</param>
+public sealed record ServedModel(ITokenEngine Engine, Tokenizer Tokenizer, ChatTemplateFile? Template, bool KnowsDeveloper)
+{
+    static readonly string[] TemplateSources = ["chat_template.jinja", "tokenizer_config.json"];
+
+    public ModelCard Card => Engine.Model;
+
+    /// <summary>Reads tokenizer and chat template from the checkpoint's directory.</summary>
+    public static ServedModel Load(ITokenEngine engine)
+    {
+        var directory = engine.Model.Directory;
+        return new ServedModel(engine, Tokenizer.Load(directory), ChatTemplateFile.Load(directory), Mentions(directory, "developer"));
+    }
+
+    static bool Mentions(string directory, string role) =>
+        TemplateSources.Select(name => Path.Combine(directory, name)).FirstOrDefault(File.Exists) is { } source
+        && File.ReadAllText(source).Contains(role, StringComparison.Ordinal);
+}
+
+/// <summary>The silo's models: those that serve and those that are being loaded. Thread-safe.</summary>
+public sealed class ModelCatalog
+{
+    readonly ConcurrentDictionary<string, ServedModel> _served = new(StringComparer.Ordinal);
+    readonly ConcurrentDictionary<string, (string What, double Progress)> _loading = new(StringComparer.Ordinal);
+
+    public IReadOnlyList<ServedModel> Served => [.. _served.Values];
+
+    /// <summary>Announces a model that is not ready yet.</summary>
+    /// <param name="what">What is going on, for people.</param>
+    /// <param name="progress">0 to 1.</param>
+    public void ReportLoading(string model, string what, double progress) => _loading[model] = (what, progress);
+
+    public void Serve(ServedModel model)
+    {
+        _served[model.Card.Name] = model;
+        _loading.TryRemove(model.Card.Name, out _);
+    }
+
+    /// <summary>Takes a model out of service: turns that run finish, new ones are refused.</summary>
+    public void Remove(string model)
+    {
+        _served.TryRemove(model, out _);
+        _loading.TryRemove(model, out _);
+    }
+
+    internal ServedModel Require(string model)
+    {
+        if (_served.TryGetValue(model, out var served))
+            return served;
+        throw new TurnRefusedException(_loading.TryGetValue(model, out var loading)
+            ? new TurnFailure(TurnError.ModelLoading, $"The model {model} is being loaded: {loading.What}.", "model", Limits.RetryAfter)
+            : new TurnFailure(TurnError.ModelNotFound, $"There is no model {model} here.", "model"));
+    }
+
+    internal ClusterStatus Status(bool stopping)
+    {
+        var load = _served.Values.Select(m => m.Engine.Load).Aggregate(new EngineLoad(), Add);
+        if (stopping)
+            return new ClusterStatus(false, true, "stopping", 1, load);
+        if (!_loading.IsEmpty && _loading.OrderBy(l => l.Value.Progress).First() is var (name, (what, progress)))
+            return new ClusterStatus(!_served.IsEmpty, !_served.IsEmpty, $"{name}: {what}", progress, load);
+        return _served.IsEmpty ? new ClusterStatus(false, false, "no model", 0, load) : new ClusterStatus(true, true, "serving", 1, load);
+    }
+
+    static EngineLoad Add(EngineLoad a, EngineLoad b) => new()
+    {
+        Running = a.Running + b.Running,
+        Waiting = a.Waiting + b.Waiting,
+        BlocksTotal = a.BlocksTotal + b.BlocksTotal,
+        BlocksUsed = a.BlocksUsed + b.BlocksUsed,
+        BlockTokens = b.BlockTokens,
+        HostBytesUsed = a.HostBytesUsed + b.HostBytesUsed,
+        HostBytesTotal = a.HostBytesTotal + b.HostBytesTotal,
+        PromptTokens = a.PromptTokens + b.PromptTokens,
+        CachedTokens = a.CachedTokens + b.CachedTokens,
+        GeneratedTokens = a.GeneratedTokens + b.GeneratedTokens,
+        Preemptions = a.Preemptions + b.Preemptions,
+    };
+}
