@@ -26,7 +26,8 @@ static class CharacterKinds
             return OfAscii[c];
         }
 
-        return Rune.DecodeFromUtf16(text[index..], out var rune, out length) == OperationStatus.Done ? Of(rune) : CharacterKind.Other;
+        var status = Rune.DecodeFromUtf16(text[index..], out var rune, out length);
+        return status == OperationStatus.Done ? Of(rune) : CharacterKind.Other;
     }
 
     /// <summary>The end of the run of one kind from <paramref name="start"/> on.</summary>

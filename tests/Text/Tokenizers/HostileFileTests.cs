@@ -56,7 +56,7 @@ public sealed class HostileFileTests : IDisposable
     [InlineData("\"BPE\"", "\"BPE\", \"dropout\": 0.1", "model.dropout")]
     [InlineData("{\"type\": \"ByteLevel\"}", "{\"type\": \"Magic\"}", "decoder.type")]
     [InlineData("\"normalizer\": null", "\"normalizer\": {\"type\": \"Magic\"}", "normalizer.type")]
-    [InlineData("\"post_processor\": null", "\"post_processor\": {\"type\": \"BertProcessing\", \"cls\": 1}", "post_processor.cls")]
+    [InlineData("\"post_processor\": null", "\"post_processor\": {\"type\": \"Bert\"}", "post_processor.type")]
     [InlineData("\"Isolated\"", "\"Sideways\"", "pre_tokenizer.behavior")]
     [InlineData("\"b+\"", "\"(b\"", "pre_tokenizer.pattern.Regex")]
     [InlineData("\"b+\"", "\"b[\"", "pre_tokenizer.pattern.Regex")]

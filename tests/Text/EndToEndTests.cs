@@ -1,0 +1,46 @@
+using System.Globalization;
+using System.Text.Json;
+using Hearth.Text.Templates;
+using Hearth.Text.Tests.Templates;
+using Xunit;
+
+namespace Hearth.Text.Tests;
+
+/// <summary>From a checkpoint's folder and messages to prompt ids: template, segments and tokenizer together.</summary>
+public sealed class EndToEndTests
+{
+    [Theory]
+    [InlineData("llama3_chat")]
+    [InlineData("mistral_chat")]
+    [InlineData("qwen25_chat")]
+    public void MessagesBecomeThePromptIdsOfTheReference(string name)
+    {
+        var folder = GoldenFolder.PathOf("e2e", name);
+        var tokenizer = Tokenizer.Load(folder);
+        var templates = ChatTemplateFile.Load(folder)!;
+        using var document = GoldenFolder.Json("e2e", name, "e2e.json");
+        var now = DateTimeOffset.Parse(document.RootElement.GetProperty("now").GetString() + "Z", CultureInfo.InvariantCulture);
+        var compared = 0;
+        foreach (var item in document.RootElement.GetProperty("cases").EnumerateArray())
+        {
+            if (!item.TryGetProperty("prompt_ids", out var ids))
+            {
+                continue; // The template refuses these messages.
+            }
+
+            var context = GoldenTemplates.Context(item, now) with
+            {
+                AddGenerationPrompt = true,
+                BosToken = templates.BosToken,
+                EosToken = templates.EosToken,
+                Variables = new Dictionary<string, JsonElement>(),
+            };
+            var segments = templates.For(context.Tools is not null).Render(context, TestContext.Current.CancellationToken);
+            Assert.Equal(item.GetProperty("prompt").GetString(), string.Concat(segments.Select(segment => segment.Text)));
+            Assert.Equal(ids.EnumerateArray().Select(id => id.GetInt32()), tokenizer.Encode(segments));
+            compared++;
+        }
+
+        Assert.True(compared >= 4, $"only {compared} prompts were compared");
+    }
+}
