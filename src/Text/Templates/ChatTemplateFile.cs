@@ -62,7 +62,8 @@ public sealed record ChatTemplateFile
             return (ChatTemplate.Parse(template.GetString()!, source), null);
         if (template.ValueKind != JsonValueKind.Array)
             return (null, null);
-        var main = Named("default") ?? throw new InvalidDataException($"{source}: chat_template has no template named \"default\"");
+        var main = Named("default")
+            ?? throw new InvalidDataException($"{source}: chat_template has no template named \"default\"");
         return (main, Named("tool_use"));
 
         ChatTemplate? Named(string name)
@@ -75,7 +76,8 @@ public sealed record ChatTemplateFile
 
     /// <summary>A special token: a string, or an object with its "content".</summary>
     static string? TokenText(JsonElement file, string name) =>
-        file.ValueKind == JsonValueKind.Object && file.TryGetProperty(name, out var token) && token.ValueKind == JsonValueKind.Object
+        file.ValueKind == JsonValueKind.Object && file.TryGetProperty(name, out var token)
+            && token.ValueKind == JsonValueKind.Object
             ? Text(token, "content")
             : Text(file, name);
 

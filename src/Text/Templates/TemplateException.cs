@@ -19,7 +19,8 @@ public enum TemplateErrorKind
 /// <summary>A template that does not parse or cannot be rendered. Lines and columns start at 1; column 0 is unknown.</summary>
 public sealed class TemplateException : Exception
 {
-    internal TemplateException(TemplateErrorKind kind, string reason, string source, int line, int column, Exception? inner = null)
+    internal TemplateException(
+        TemplateErrorKind kind, string reason, string source, int line, int column, Exception? inner = null)
         : base($"{source}:{line}{(column > 0 ? $":{column}" : "")}: {reason}", inner)
     {
         Kind = kind;
@@ -31,7 +32,7 @@ public sealed class TemplateException : Exception
 
     public TemplateErrorKind Kind { get; }
 
-    /// <summary>The message alone, without the place; for <see cref="TemplateErrorKind.Raised"/> the template's own words.</summary>
+    /// <summary>The message without the place; for <see cref="TemplateErrorKind.Raised"/> the template's own words.</summary>
     public string Reason { get; }
 
     public string SourceName { get; }

@@ -21,7 +21,7 @@ static class TemplateLimits
     /// <summary>Depth of nested lists and dicts that are printed, compared or serialized.</summary>
     public const int ValueDepth = 100;
 
-    /// <summary>Steps granted to every render: one per syntax node evaluated, one per list element or 32 characters produced.</summary>
+    /// <summary>Steps granted to every render: one per node evaluated, per list element, per 32 characters.</summary>
     public const long BaseFuel = 500_000;
 
     /// <summary>Steps granted in addition for each value of the context.</summary>

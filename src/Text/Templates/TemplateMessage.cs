@@ -28,7 +28,7 @@ public sealed class TemplateMessage
     }
 
     /// <summary>A message as it stands in a JSON request, its fields in their order.</summary>
-    /// <exception cref="ArgumentException">The element is no object, is nested too deep, or holds text that is no Unicode.</exception>
+    /// <exception cref="ArgumentException">No object, nested too deep, or text that is no Unicode.</exception>
     public static TemplateMessage FromJson(JsonElement message)
     {
         if (message.ValueKind != JsonValueKind.Object)

@@ -22,7 +22,9 @@ public sealed class ChatTemplateFileTests : IDisposable
     [Fact]
     public void AListOfTemplatesHasOneForTools()
     {
-        Write("tokenizer_config.json", """{"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]}""");
+        Write(
+            "tokenizer_config.json",
+            """{"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]}""");
         Write("special_tokens_map.json", """{"bos_token": {"content": "<b>"}, "pad_token": "<p>"}""");
         var found = ChatTemplateFile.Load(_folder)!;
         Assert.Equal(("d", "t"), (Text(found.For(withTools: false)), Text(found.For(withTools: true))));
@@ -41,7 +43,8 @@ public sealed class ChatTemplateFileTests : IDisposable
     public void ABrokenFileIsNamedInTheError()
     {
         Write("tokenizer_config.json", "{");
-        Assert.Contains("tokenizer_config.json", Assert.Throws<InvalidDataException>(() => ChatTemplateFile.Load(_folder)).Message, StringComparison.Ordinal);
+        var broken = Assert.Throws<InvalidDataException>(() => ChatTemplateFile.Load(_folder));
+        Assert.Contains("tokenizer_config.json", broken.Message, StringComparison.Ordinal);
         Write("tokenizer_config.json", """{"chat_template": "a\n{% if %}"}""");
         var error = Assert.Throws<TemplateException>(() => ChatTemplateFile.Load(_folder));
         Assert.Equal((2, TemplateErrorKind.Syntax), (error.Line, error.Kind));

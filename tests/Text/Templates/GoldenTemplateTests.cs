@@ -25,7 +25,9 @@ public sealed partial class GoldenTemplateTests
             var text = string.Concat(segments.Select(s => s.Text));
             // Python prints where a method object lies in memory.
             var expected = golden.Output is null ? null : MemoryAddress().Replace(golden.Output, "");
-            return text == expected ? null : $"{golden.Label}\n  expected {Show(expected, golden.Message)}\n  got      {Show(text, null)}";
+            return text == expected
+                ? null
+                : $"{golden.Label}\n  expected {Show(expected, golden.Message)}\n  got      {Show(text, null)}";
         }
         catch (TemplateException error)
         {

@@ -46,7 +46,8 @@ static class GoldenTemplates
         BosToken = Text(context, "bos_token"),
         EosToken = Text(context, "eos_token"),
         Variables = context.EnumerateObject()
-            .Where(p => p.Name is not ("messages" or "tools" or "documents" or "add_generation_prompt" or "bos_token" or "eos_token"))
+            .Where(p => p.Name is not ("messages" or "tools" or "documents" or "add_generation_prompt"))
+            .Where(p => p.Name is not ("bos_token" or "eos_token"))
             .ToDictionary(p => p.Name, p => p.Value),
         Now = now,
     };

@@ -8,9 +8,10 @@ public sealed class TemplateFuzzTests
 {
     static readonly string[] s_pieces =
     [
-        "{{ ", " }}", "{% ", " %}", "{%- ", "-%}", "{#", "#}", "(", ")", "[", "]", "{", "}", "|", ".", ",", ":", "~", "+", "-", "*", "**", "//", "%",
-        " if ", " else ", " for x in ", "endfor", "endif", " is ", " not ", " in ", "set ", "macro ", "call ", "'", "\"", "\\", "\n", "0", "1e9", "-1",
-        "99999999", "loop", "messages", "range(9)", "|list", "|tojson", "|join", "|map", "none", "true", "x", "=", "==", "<", "namespace(x=1)", "_",
+        "{{ ", " }}", "{% ", " %}", "{%- ", "-%}", "{#", "#}", "(", ")", "[", "]", "{", "}", "|", ".", ",", ":", "~", "+", "-",
+        "*", "**", "//", "%", " if ", " else ", " for x in ", "endfor", "endif", " is ", " not ", " in ", "set ", "macro ",
+        "call ", "'", "\"", "\\", "\n", "0", "1e9", "-1", "99999999", "loop", "messages", "range(9)", "|list", "|tojson", "|join", "|map",
+        "none", "true", "x", "=", "==", "<", "namespace(x=1)", "_",
     ];
 
     [Fact]
@@ -54,7 +55,8 @@ public sealed class TemplateFuzzTests
                     text.Insert(at, s_pieces[random.Next(s_pieces.Length)]);
                     break;
                 default:
-                    text.Insert(at, source.AsSpan(Math.Min(at, source.Length), Math.Min(length, Math.Max(0, source.Length - at))));
+                    var from = Math.Min(at, source.Length);
+                    text.Insert(at, source.AsSpan(from, Math.Min(length, source.Length - from)));
                     break;
             }
         }

@@ -34,7 +34,9 @@ readonly struct Call(string name, Value?[] values, Arguments rest)
     }
 }
 
-/// <summary>A filter, method or function: parameter names separated by spaces, "?" after optional ones, "*" for any more.</summary>
+/// <summary>
+/// A filter, method or function. Its signature: parameter names separated by spaces, "?" after optional ones, "*" for any more.
+/// </summary>
 sealed class Builtin
 {
     readonly string _name;
@@ -69,7 +71,8 @@ sealed class Builtin
             else if (values[i] is null && i < _required)
                 throw EvaluationError.Runtime($"{_name}() missing required argument: '{_parameters[i]}'");
         }
-        return _body(run, new Call(_name, values, _isVariadic ? arguments.Skip(values.Length) with { Named = unknown } : Arguments.None));
+        var rest = _isVariadic ? arguments.Skip(values.Length) with { Named = unknown } : Arguments.None;
+        return _body(run, new Call(_name, values, rest));
     }
 
     KeyValuePair<StrValue, Value>[] BindNamed(Value?[] values, KeyValuePair<StrValue, Value>[] named)

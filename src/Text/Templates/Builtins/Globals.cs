@@ -10,7 +10,7 @@ static class Globals
         { "range", "start stop? step?", Range },
         { "dict", "value? *", (run, c) => Fill(new DictValue(), run, c) },
         { "namespace", "value? *", (run, c) => MakeNamespace(run, c) },
-        { "cycler", "*", (_, c) => c.Rest.Positional.Length > 0 ? new CyclerValue(c.Rest.Positional) : throw EvaluationError.Runtime("at least one item has to be provided") },
+        { "cycler", "*", (_, c) => MakeCycler(c.Rest.Positional) },
         { "joiner", "sep?", (_, c) => new JoinerValue(c.Optional(0) ?? StrValue.Template(", ")) },
         { "lipsum", "*", (_, _) => throw EvaluationError.Runtime("lipsum() is refused: it is random") },
         { "raise_exception", "message", (run, c) => throw new EvaluationError(TemplateErrorKind.Raised, c.Soft(run, 0).Text) },
@@ -18,7 +18,13 @@ static class Globals
     };
 
     public static readonly KeyValuePair<string, Value>[] All =
-        [.. s_functions.Select(name => KeyValuePair.Create(name, (Value)new FunctionValue(name, null, s_functions.Find(name)!.Invoke)))];
+        [.. s_functions.Select(name => KeyValuePair.Create<string, Value>(name, Function(name)))];
+
+    static FunctionValue Function(string name) => new(name, null, s_functions.Find(name)!.Invoke);
+
+    static CyclerValue MakeCycler(Value[] values) => values.Length > 0
+        ? new CyclerValue(values)
+        : throw EvaluationError.Runtime("at least one item has to be provided");
 
     static SequenceValue Range(Run run, Call call)
     {
@@ -37,7 +43,8 @@ static class Globals
         var values = new Value[(int)count];
         for (var i = 0; i < values.Length; i++)
             values[i] = IntValue.Of(start + (i * step));
-        return new SequenceValue(SequenceKind.Range, values, step.IsOne ? $"range({start}, {stop})" : $"range({start}, {stop}, {step})");
+        var repr = step.IsOne ? $"range({start}, {stop})" : $"range({start}, {stop}, {step})";
+        return new SequenceValue(SequenceKind.Range, values, repr);
     }
 
     static BigInteger Bound(Value value) => Operators.IsInt(value, out var number)

@@ -1,6 +1,8 @@
 namespace Hearth.Text.Templates;
 
-/// <summary>Filters over what can be iterated. Like jinja2's, many give a generator: it can be read once and has no length.</summary>
+/// <summary>
+/// Filters over what can be iterated. Like jinja2's, many give a generator: it can be read once and has no length.
+/// </summary>
 static class SequenceFilters
 {
     static readonly StrValue s_attribute = StrValue.Template("attribute");
@@ -8,8 +10,8 @@ static class SequenceFilters
     public static readonly BuiltinTable Table = new()
     {
         { "list", "value", (run, c) => SequenceValue.List([.. c[0].Elements(run)]) },
-        { "first", "value", (run, c) => c[0].Elements(run) is [var first, ..] ? first : Nothing("No first item, sequence was empty.") },
-        { "last", "value", (run, c) => c[0].Elements(run) is [.., var last] ? last : Nothing("No last item, sequence was empty.") },
+        { "first", "value", (run, c) => c[0].Elements(run) is [var first, ..] ? first : Nothing("first") },
+        { "last", "value", (run, c) => c[0].Elements(run) is [.., var last] ? last : Nothing("last") },
         { "join", "value d? attribute?", Join },
         { "items", "value", Items },
         { "reverse", "value", Reverse },
@@ -29,7 +31,7 @@ static class SequenceFilters
         { "rejectattr", "value attribute *", (run, c) => Select(run, c[0], c.Rest, expected: false, c[1]) },
     };
 
-    static UndefinedValue Nothing(string message) => new(message);
+    static UndefinedValue Nothing(string which) => new($"No {which} item, sequence was empty.");
 
     static StrValue Join(Run run, Call call)
     {
@@ -97,7 +99,7 @@ static class SequenceFilters
     {
         var values = call[0].Elements(run);
         if (values.Length == 0)
-            return Nothing("No aggregated item, sequence was empty.");
+            return Nothing("aggregated");
         Value Key(Value value) =>
             Fold(run, call.Optional(2) is { } name and not NoneValue ? Attribute(run, value, name) : value, call.IsTrue(1));
         var best = values[0];
@@ -163,7 +165,8 @@ static class SequenceFilters
                 groups.Add((key, []));
             groups[^1].Members.Add(value);
         }
-        return SequenceValue.List([.. groups.Select(g => new GroupValue(Grouper(g.Members[0]), SequenceValue.List([.. g.Members])))]);
+        return SequenceValue.List(
+            [.. groups.Select(g => new GroupValue(Grouper(g.Members[0]), SequenceValue.List([.. g.Members])))]);
     }
 
     static SequenceValue Map(Run run, Call call)
@@ -227,7 +230,8 @@ static class SequenceFilters
         var keyed = values.Select(value => (Key: key(value), Value: value)).ToArray();
         try
         {
-            return [.. (reverse ? keyed.OrderByDescending(k => k.Key, comparer) : keyed.OrderBy(k => k.Key, comparer)).Select(k => k.Value)];
+            var ordered = reverse ? keyed.OrderByDescending(k => k.Key, comparer) : keyed.OrderBy(k => k.Key, comparer);
+            return [.. ordered.Select(k => k.Value)];
         }
         catch (InvalidOperationException e) when (e.InnerException is EvaluationError or OperationCanceledException)
         {

@@ -152,7 +152,10 @@ static class StrFormat
             return StrValue.Template((number < 0 ? "-" : "") + Printf.ToRadix(System.Numerics.BigInteger.Abs(number), 2));
         var isPlain = type is '\0' or 'n';
         if (isPlain && precision < 0)
-            return StrValue.Template((value is FloatValue or IntValue { Number.Sign: >= 0 } && sign.Contains('+') ? "+" : "") + Printer.Scalar(value));
+        {
+            var plus = sign.Contains('+') && Operators.ToDouble(value) >= 0 ? "+" : "";
+            return StrValue.Template(plus + Printer.Scalar(value));
+        }
         return StrValue.Template(Printf.FormatNumber(new NumberLayout(isPlain ? 'g' : type, sign, 0, precision), value));
     }
 

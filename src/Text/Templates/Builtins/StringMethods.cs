@@ -23,8 +23,8 @@ static class StringMethods
         { "rpartition", "self sep", (_, c) => Partition(c.Text(0), c.Text(1), fromEnd: true) },
         { "join", "self iterable", (run, c) => Strings.Join(run, c.Text(0), c[1].Elements(run), JoinItem) },
         { "replace", "self old new count?", (run, c) => Strings.Replace(run, c.Text(0), c.Text(1), c.Text(2), c.Int(3, -1)) },
-        { "startswith", "self prefix start? end?", (run, c) => BoolValue.Of(Affix(run, c, static (s, a) => s.StartsWith(a))) },
-        { "endswith", "self suffix start? end?", (run, c) => BoolValue.Of(Affix(run, c, static (s, a) => s.EndsWith(a))) },
+        { "startswith", "self prefix start? end?", (run, c) => Affix(run, c, static (s, a) => s.StartsWith(a)) },
+        { "endswith", "self suffix start? end?", (run, c) => Affix(run, c, static (s, a) => s.EndsWith(a)) },
         { "removeprefix", "self prefix", (_, c) => RemovePrefix(c.Text(0), c.Text(1).Text) },
         { "removesuffix", "self suffix", (_, c) => RemoveSuffix(c.Text(0), c.Text(1).Text) },
         { "find", "self sub start? end?", (run, c) => Numeral(Find(run, c, fromEnd: false)) },
@@ -34,20 +34,20 @@ static class StringMethods
         { "count", "self sub start? end?", Count },
         { "ljust", "self width fillchar?", (run, c) => Strings.Pad(run, c.Text(0), c.Int(1), _ => 0, Fill(c)) },
         { "rjust", "self width fillchar?", (run, c) => Strings.Pad(run, c.Text(0), c.Int(1), missing => missing, Fill(c)) },
-        { "center", "self width fillchar?", (run, c) => Strings.Pad(run, c.Text(0), c.Int(1), Strings.CenterShare(c.Int(1)), Fill(c)) },
+        { "center", "self width fillchar?", Center },
         { "zfill", "self width", (run, c) => ZeroFill(run, c.Text(0), c.Int(1)) },
         { "expandtabs", "self tabsize?", ExpandTabs },
         { "format", "self *", (run, c) => StrFormat.Format(run, c.Text(0), c.Rest) },
-        { "isdigit", "self", (_, c) => BoolValue.Of(All(c.Text(0).Text, static (s, i) => char.GetNumericValue(s, i) is >= 0 and <= 9 && !char.IsLetter(s, i) && CharUnicodeInfo.GetDigitValue(s, i) >= 0)) },
+        { "isdigit", "self", (_, c) => BoolValue.Of(All(c.Text(0).Text, IsDigit)) },
         { "isdecimal", "self", (_, c) => BoolValue.Of(All(c.Text(0).Text, char.IsDigit)) },
         { "isnumeric", "self", (_, c) => BoolValue.Of(All(c.Text(0).Text, static (s, i) => char.GetNumericValue(s, i) >= 0)) },
         { "isalpha", "self", (_, c) => BoolValue.Of(All(c.Text(0).Text, char.IsLetter)) },
-        { "isalnum", "self", (_, c) => BoolValue.Of(All(c.Text(0).Text, static (s, i) => char.IsLetter(s, i) || char.GetNumericValue(s, i) >= 0)) },
+        { "isalnum", "self", (_, c) => BoolValue.Of(All(c.Text(0).Text, IsLetterOrNumber)) },
         { "isspace", "self", (_, c) => BoolValue.Of(All(c.Text(0).Text, static (s, i) => Characters.IsSpace(s[i]))) },
         { "isascii", "self", (_, c) => BoolValue.Of(c.Text(0).Text.All(char.IsAscii)) },
         { "isupper", "self", (_, c) => BoolValue.Of(IsCase(c.Text(0).Text, upper: true)) },
         { "islower", "self", (_, c) => BoolValue.Of(IsCase(c.Text(0).Text, upper: false)) },
-        { "istitle", "self", (run, c) => BoolValue.Of(c.Text(0).Text.Any(char.IsLetter) && Strings.Title(run, c.Text(0)).Text == c.Text(0).Text) },
+        { "istitle", "self", (run, c) => BoolValue.Of(IsTitle(run, c.Text(0))) },
         { "encode", "self *", (_, _) => throw EvaluationError.Runtime("bytes are not part of this template language") },
     };
 
@@ -66,6 +66,16 @@ static class StringMethods
         }
         return seen;
     }
+
+    static StrValue Center(Run run, Call call) =>
+        Strings.Pad(run, call.Text(0), call.Int(1), Strings.CenterShare(call.Int(1)), Fill(call));
+
+    static bool IsDigit(string text, int i) => CharUnicodeInfo.GetDigitValue(text, i) >= 0;
+
+    static bool IsLetterOrNumber(string text, int i) => char.IsLetter(text, i) || char.GetNumericValue(text, i) >= 0;
+
+    static bool IsTitle(Run run, StrValue value) =>
+        value.Text.Any(char.IsLetter) && Strings.Title(run, value).Text == value.Text;
 
     static string SwapCase(string text, int i) => char.IsUpper(text, i) ? Characters.Lower(text, i) : Characters.Upper(text, i);
 
@@ -111,16 +121,16 @@ static class StringMethods
 
     delegate bool AffixTest(ReadOnlySpan<char> text, ReadOnlySpan<char> affix);
 
-    static bool Affix(Run run, Call call, AffixTest test)
+    static BoolValue Affix(Run run, Call call, AffixTest test)
     {
         var value = call.Text(0);
         run.SpendText(value.Text.Length);
         if (Strings.Range(value, call.Optional(2), call.Optional(3)) is not (int start, int end))
-            return false;
+            return BoolValue.False;
         Value[] affixes = call[1] is SequenceValue { Kind: SequenceKind.Tuple } tuple ? tuple.Values : [call.Text(1)];
-        return affixes.Any(affix => affix is StrValue text
+        return BoolValue.Of(affixes.Any(affix => affix is StrValue text
             ? test(value.Text.AsSpan(start, end - start), text.Text)
-            : throw EvaluationError.Runtime($"a tuple of str is expected, not {affix.TypeName}"));
+            : throw EvaluationError.Runtime($"a tuple of str is expected, not {affix.TypeName}")));
     }
 
     static SequenceValue Partition(StrValue value, StrValue separator, bool fromEnd)

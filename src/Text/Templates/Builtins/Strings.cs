@@ -91,7 +91,8 @@ static class Strings
             var end = start;
             while (end < text.Length && !Characters.IsLineBreak(text[end]))
                 end++;
-            var next = end + (end + 1 < text.Length && text[end] == '\r' && text[end + 1] == '\n' ? 2 : end < text.Length ? 1 : 0);
+            var isPair = end + 1 < text.Length && text[end] == '\r' && text[end + 1] == '\n';
+            var next = Math.Min(text.Length, end + (isPair ? 2 : 1));
             lines.Add(value.Part(start, keepEnds ? next : end));
             start = next;
         }

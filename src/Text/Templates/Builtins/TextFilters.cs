@@ -12,9 +12,9 @@ static class TextFilters
         { "lower", "value", (run, c) => Characters.Lower(run, c.Soft(run, 0)) },
         { "title", "value", (run, c) => Strings.TitleWords(run, c.Soft(run, 0)) },
         { "capitalize", "value", (run, c) => Strings.Capitalize(run, c.Soft(run, 0)) },
-        { "trim", "value chars?", (run, c) => Strings.Strip(c.Soft(run, 0), c.Optional(1) is null or NoneValue ? null : c.Text(1)) },
-        { "replace", "value old new count?", (run, c) => Strings.Replace(run, c.Soft(run, 0), c.Soft(run, 1), c.Soft(run, 2), c.Int(3, -1)) },
-        { "center", "value width?", (run, c) => Strings.Pad(run, c.Soft(run, 0), c.Int(1, 80), Strings.CenterShare(c.Int(1, 80))) },
+        { "trim", "value chars?", (run, c) => Strings.Strip(c.Soft(run, 0), TextOrNone(c, 1)) },
+        { "replace", "value old new count?", Replace },
+        { "center", "value width?", (run, c) => Center(run, c.Soft(run, 0), c.Int(1, 80)) },
         { "indent", "value width? first? blank?", Indent },
         { "truncate", "value length? killwords? end? leeway?", Truncate },
         { "wordwrap", "value width? break_long_words? wrapstring? break_on_hyphens?", WordWrap },
@@ -30,6 +30,14 @@ static class TextFilters
         { "pprint", "value", (run, c) => Printer.Repr(run, c[0]) },
         { "tojson", "value ensure_ascii? indent? separators? sort_keys?", ToJson },
     };
+
+    static StrValue? TextOrNone(Call call, int index) =>
+        call.Optional(index) is null or NoneValue ? null : call.Text(index);
+
+    static StrValue Replace(Run run, Call call) =>
+        Strings.Replace(run, call.Soft(run, 0), call.Soft(run, 1), call.Soft(run, 2), call.Int(3, -1));
+
+    static StrValue Center(Run run, StrValue value, int width) => Strings.Pad(run, value, width, Strings.CenterShare(width));
 
     static StrValue ToJson(Run run, Call call)
     {
@@ -48,7 +56,7 @@ static class TextFilters
     static StrValue Indent(Run run, Call call)
     {
         var value = call.Text(0);
-        var width = call.Optional(1) is StrValue text ? text : new StrBuilder(run).Append(StrValue.Template(" "), call.Int(1, 4)).ToStr();
+        var width = call.Optional(1) as StrValue ?? new StrBuilder(run).Append(StrValue.Template(" "), call.Int(1, 4)).ToStr();
         var (first, blank) = (call.IsTrue(2), call.IsTrue(3));
         var newline = StrValue.Template("\n");
         var lines = Strings.SplitLines(run, new StrBuilder(run).Append(value).Append(newline).ToStr()).Values;
@@ -78,7 +86,7 @@ static class TextFilters
         if (width <= 0)
             throw EvaluationError.Runtime($"invalid width {width} (must be > 0)");
         var newline = StrValue.Template("\n");
-        var separator = call.Optional(3) is null or NoneValue ? newline : call.Text(3);
+        var separator = TextOrNone(call, 3) ?? newline;
         var lines = Strings.SplitLines(run, call.Text(0)).Values;
         return Strings.Join(run, newline, lines, (line, _) =>
             Strings.Join(run, separator, Wrap(run, (StrValue)line, width, call.IsTrue(2, true)), (piece, _) => (StrValue)piece));

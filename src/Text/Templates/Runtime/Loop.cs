@@ -1,6 +1,7 @@
 namespace Hearth.Text.Templates;
 
-sealed class ForStatement(int line, Target target, Expression items, Expression? test, bool isRecursive, int loopSlot) : Statement(line)
+sealed class ForStatement(int line, Target target, Expression items, Expression? test, bool isRecursive, int loopSlot)
+    : Statement(line)
 {
     public required Block Body { get; init; }
 
@@ -97,6 +98,8 @@ sealed class LoopValue(Value[] values, int depth, Func<Run, Value, StrValue>? re
     {
         var last = _lastChanged;
         _lastChanged = arguments.Positional;
-        return BoolValue.Of(last is null || !Operators.AreEqual(run, SequenceValue.Tuple(last), SequenceValue.Tuple(_lastChanged)));
+        var isSame = last is not null
+            && Operators.AreEqual(run, SequenceValue.Tuple(last), SequenceValue.Tuple(arguments.Positional));
+        return BoolValue.Of(!isSame);
     }
 }

@@ -72,7 +72,8 @@ sealed class MacroValue(Macro macro, Frame scope) : Value
     {
         if (macro.Caller is int callerSlot)
         {
-            frame.Slots[callerSlot] = named.Remove("caller", out var caller) ? caller.Value : new UndefinedValue("No caller defined");
+            frame.Slots[callerSlot] =
+                named.Remove("caller", out var caller) ? caller.Value : new UndefinedValue("No caller defined");
         }
         if (macro.Kwargs is int kwargsSlot)
         {

@@ -54,7 +54,8 @@ static class Numbers
         if (prefixRadix != 0 && (radix == 0 || radix == prefixRadix))
             (digits, radix) = (digits[2..], prefixRadix);
         radix = radix == 0 ? 10 : radix;
-        if (digits.Length is 0 or > TemplateLimits.IntegerDigits || digits[0] == '_' || digits[^1] == '_' || digits.Contains("__"))
+        var isMisplaced = digits.StartsWith('_') || digits.EndsWith('_') || digits.Contains("__");
+        if (isMisplaced || digits.Length is 0 or > TemplateLimits.IntegerDigits)
             return null;
         var number = BigInteger.Zero;
         foreach (var c in digits)

@@ -119,7 +119,10 @@ static class Operators
     public static bool Contains(Run run, Value container, Value item)
     {
         if (container is DictValue dict)
-            return item is not (UndefinedValue or SequenceValue { Kind: SequenceKind.Tuple }) && dict.Element(run, item) is not null;
+        {
+            var isNoKey = item is UndefinedValue or SequenceValue { Kind: SequenceKind.Tuple };
+            return !isNoKey && dict.Element(run, item) is not null;
+        }
         if (container is not StrValue text)
             return Any(run, container, item);
         if (item is not StrValue part)
@@ -210,7 +213,10 @@ static class Operators
     static FloatValue Floats(string op, double a, double b)
     {
         if (b == 0 && op is "/" or "//" or "%")
-            throw EvaluationError.Runtime(op switch { "/" => "division by zero", "%" => "float modulo", _ => "float floor division by zero" });
+        {
+            throw EvaluationError.Runtime(
+                op switch { "/" => "division by zero", "%" => "float modulo", _ => "float floor division by zero" });
+        }
         if (op == "**" && a == 0 && b < 0)
             throw EvaluationError.Runtime("0.0 cannot be raised to a negative power");
         var result = op switch

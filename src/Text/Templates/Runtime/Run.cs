@@ -13,9 +13,6 @@ sealed class Run(long fuel, DateTimeOffset now, CancellationToken ct)
 
     public int Line { get; set; } = 1;
 
-    /// <summary>Steps used so far.</summary>
-    public long Spent => _spent;
-
     /// <exception cref="EvaluationError">The fuel is used up.</exception>
     public void Spend(long steps)
     {

@@ -4,7 +4,10 @@ namespace Hearth.Text.Templates;
 sealed class Lexer
 {
     static readonly string[] s_operators =
-        ["//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".", ":", "|", ",", ";"];
+    [
+        "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~",
+        "[", "]", "(", ")", "{", "}", ">", "<", "=", ".", ":", "|", ",", ";",
+    ];
 
     readonly SourceText _source;
     readonly string _text;

@@ -7,8 +7,6 @@ sealed class Symbols
 
     public int Count => _slots.Count;
 
-    public IEnumerable<KeyValuePair<string, int>> All => _slots;
-
     public int Slot(string name)
     {
         if (!_slots.TryGetValue(name, out var slot))

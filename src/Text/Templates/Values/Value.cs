@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace Hearth.Text.Templates;
 
-/// <summary>A value of the template language: a closed set of our own types, so that nothing of the host can be reached.</summary>
+/// <summary>A value of the language: a closed set of our own types, so that nothing of the host can be reached.</summary>
 abstract class Value
 {
     /// <summary>Python's name of the type, for error messages.</summary>
