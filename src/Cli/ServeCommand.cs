@@ -6,6 +6,7 @@ using Hearth.Silo;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 
 namespace Hearth.Cli;
 
@@ -122,18 +123,17 @@ static class ServeCommand
         return string.Create(CultureInfo.InvariantCulture,
             $"Ready in {took.TotalSeconds:0.0} s at {gateway.Urls.First()}: model {model.Name} ({model.Family}, {model.Parameters / 1e6:0.#}M " +
             $"parameters, context {model.ContextLength}), caches of {load.BlocksTotal * load.BlockTokens} tokens. " +
-            "Try: hearth chat, or open the address in a browser.");
+            $"Try: hearth chat, or open the address in a browser.");
     }
 
     static void Logging(ILoggingBuilder builder, ParseResult arguments)
     {
         var text = arguments.GetValue(_logLevel)!;
-        if (!Enum.TryParse<LogLevel>(text, ignoreCase: true, out var level))
+        if (!Enum.TryParse(text, ignoreCase: true, out LogLevel level))
             throw new CliException($"--log-level: '{text}' is none; use debug, information, warning or error.", ExitCodes.Usage);
         builder.SetMinimumLevel(level);
         builder.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
-        builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(
-            console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
     }
 
     static string DefaultData()

@@ -3,7 +3,9 @@ using System.Threading.Channels;
 using Hearth.Contracts;
 using Hearth.Engine.Devices;
 using Hearth.Engine.Memory;
+using Hearth.Engine.Models;
 using Hearth.Engine.Scheduling;
+using Hearth.Kernels;
 using Microsoft.Extensions.Logging;
 
 namespace Hearth.Engine;
@@ -26,6 +28,9 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
     int _alive;
     volatile bool _isDraining;
 
+    /// <summary>What the runner works on, let go after it.</summary>
+    IReadOnlyList<IDisposable> _owned = [];
+
     internal TokenEngine(ModelCard model, IModelRunner runner, IKvBlocks blocks, EngineOptions options, ILogger log, TimeProvider time)
     {
         options.Validate();
@@ -46,6 +51,26 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         };
         _thread = new Thread(loop.Run) { Name = "hearth-engine", IsBackground = true };
         _thread.Start();
+    }
+
+    /// <summary>An engine on this machine's processors.</summary>
+    /// <param name="model">Stays the caller's: dispose of it after the engine.</param>
+    /// <exception cref="ArgumentException">An option is out of its bounds, or the KV memory is too small for the model.</exception>
+    public static TokenEngine Create(LoadedModel model, EngineOptions options, ILogger log, TimeProvider time)
+    {
+        options.Validate();
+        var blocks = Math.Min(options.KvMemoryBytes / model.KvLayout.BlockBytes, Limits.BlocksMax);
+        if (blocks < Limits.BlocksMin)
+        {
+            throw new ArgumentException(
+                $"The KV memory of {options.KvMemoryBytes} bytes holds {blocks} blocks of {model.KvLayout.BlockBytes} bytes; " +
+                $"give at least {Limits.BlocksMin * model.KvLayout.BlockBytes} bytes.");
+        }
+
+        var context = new KernelContext(options.Threads);
+        var pool = new KvPool(model.KvLayout, (int)blocks);
+        var runner = model.CreateRunner(context, pool, options.MaxBatchTokens);
+        return new TokenEngine(model.Card, runner, new KvPoolBlocks(pool), options, log, time) { _owned = [pool, context] };
     }
 
     public ModelCard Model { get; }
@@ -157,6 +182,11 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         _thread.Join();
         await _restorer.DisposeAsync();
         _runner.Dispose();
+        foreach (var part in _owned)
+        {
+            part.Dispose();
+        }
+
         _metrics.Dispose();
     }
 

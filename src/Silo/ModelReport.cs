@@ -12,6 +12,9 @@ public sealed record ModelReport(ModelCard Card, long KvBytesPerToken, IReadOnly
     public static ModelReport Read(string directory) => SiloException.Guard(() =>
     {
         using var model = LoadedModel.Load(directory, new ModelOptions { KvType = DType.F16 });
-        return new ModelReport(model.Card, model.KvLayout.ExportBytes(1), [.. model.Tensors.Select(t => new TensorReport(t))]);
+        return new ModelReport(model.Card, model.KvLayout.ExportBytes(1),
+            [.. model.Tensors.Select(t => new TensorReport(t.Name, t.Type, t.Shape, t.Bytes))]);
     });
 }
+
+public sealed record TensorReport(string Name, string Type, string Shape, long Bytes);

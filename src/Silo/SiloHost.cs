@@ -25,7 +25,9 @@ public sealed class SiloHost : IAsyncDisposable
     {
         (_options, _store, _loggers, _time) = (options, store, loggers, time);
         _cluster = new LocalCluster(
-            new GrainHostOptions { Silo = options.Name }, store.Grains, store.Blobs, _models, time, loggers.CreateLogger("Hearth.Grains"));
+            // The store's lock proves that whoever wrote an ownership into it before is gone.
+            new GrainHostOptions { Silo = options.Name, SiloIsGone = _ => true },
+            store.Grains, store.Blobs, _models, time, loggers.CreateLogger("Hearth.Grains"));
         _models.ReportLoading(options.ServedName, "reading weights", 0);
     }
 

@@ -18,6 +18,7 @@ sealed class Checkpoint : IDisposable
     public ConfigSection Config { get; }
     public IReadOnlyList<SafetensorsFile> Files => _files;
     public IReadOnlyCollection<string> TensorNames => _tensors.Keys;
+    public IEnumerable<TensorEntry> Tensors => _tensors.Values.Select(t => t.Entry);
 
     /// <exception cref="CheckpointException">Something is missing or not sound.</exception>
     public static Checkpoint Open(string directory)

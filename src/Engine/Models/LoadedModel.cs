@@ -24,6 +24,10 @@ public sealed record ModelOptions
     public Action<LoadProgress>? Progress { get; init; }
 }
 
+/// <param name="Type">As safetensors writes it: BF16.</param>
+/// <param name="Shape">As people write it: [256, 64].</param>
+public sealed record StoredTensor(string Name, string Type, string Shape, long Bytes);
+
 /// <summary>A checkpoint, checked and in memory, from which runners are made. Dispose of it after its runners.</summary>
 public sealed class LoadedModel : IDisposable
 {
@@ -41,6 +45,10 @@ public sealed class LoadedModel : IDisposable
 
     /// <summary>The shape of the blocks that its runners' KV pool must have.</summary>
     public KvLayout KvLayout { get; }
+
+    /// <summary>What the checkpoint's files hold, by name.</summary>
+    public IReadOnlyList<StoredTensor> Tensors =>
+        [.. _checkpoint.Tensors.OrderBy(t => t.Name, StringComparer.Ordinal).Select(t => new StoredTensor(t.Name, t.Type.ToString(), t.ShapeText, t.Length))];
 
     /// <param name="directory">A Hugging Face checkpoint: config.json and safetensors.</param>
     /// <exception cref="CheckpointException">It cannot be served; the message says why and what to do.</exception>

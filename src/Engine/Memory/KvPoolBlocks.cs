@@ -1,0 +1,17 @@
+using Hearth.Kernels;
+
+namespace Hearth.Engine.Memory;
+
+/// <summary>The blocks of a KV pool in this machine's memory.</summary>
+sealed class KvPoolBlocks(KvPool pool) : IKvBlocks
+{
+    public int Count => pool.Blocks;
+    public int BlockTokens => KvLayout.BlockTokens;
+    public int TokenBytes { get; } = checked((int)pool.Layout.ExportBytes(1));
+
+    public void CopyPrefix(int from, int to, int tokens) => pool.CopyBlock(from, to);
+
+    public void Export(int block, int tokens, Span<byte> bytes) => pool.Export(block, tokens, bytes);
+
+    public void Import(int block, int tokens, ReadOnlySpan<byte> bytes) => pool.Import(block, tokens, bytes);
+}
