@@ -9,7 +9,8 @@ public sealed record GatewayOptions
     public IReadOnlyList<string> Urls { get; init; } = ["http://127.0.0.1:8080"];
 
     /// <summary>File of API keys, reread when it changes. Lines <c>key [tenant] [scope,scope]</c>, or JSON
-    /// <c>{"keys":[{"key"|"sha256", "tenant", "scopes", "expires"}]}</c>. Without it the server is open to its own machine only.</summary>
+    /// <c>{"keys":[{"key"|"sha256", "tenant", "scopes", "expires"}]}</c>.
+    /// Without it the server is open to its own machine only.</summary>
     public string? ApiKeyFile { get; init; }
 
     /// <summary>Serves other machines without API keys, as the one tenant <c>local</c> (but never the admin API).</summary>

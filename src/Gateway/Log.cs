@@ -6,7 +6,8 @@ namespace Hearth.Gateway;
 static partial class Log
 {
     [LoggerMessage(1, LogLevel.Information,
-        "{RequestId} {Operation} {Outcome}: {PromptTokens} prompt tokens ({CachedTokens} cached), {CompletionTokens} generated, {Ms} ms")]
+        "{RequestId} {Operation} {Outcome}: {PromptTokens} prompt tokens ({CachedTokens} cached), "
+        + "{CompletionTokens} generated, {Ms} ms")]
     public static partial void TurnDone(ILogger logger, string requestId, string operation, string outcome,
         int promptTokens, int cachedTokens, int completionTokens, long ms);
 

@@ -16,9 +16,12 @@ public sealed partial class ChatReplyTests
 
         Assert.Equal("application/json", reply.Content.Headers.ContentType!.ToString());
         Assert.Equal("""{"id":"ID","object":"chat.completion","created":1767225600,"model":"demo","choices":["""
-            + """{"index":0,"message":{"role":"assistant","content":"Hello\n\"world\"","refusal":null},"logprobs":null,"finish_reason":"stop"},"""
-            + """{"index":1,"message":{"role":"assistant","content":"Hello\n\"world\"","refusal":null},"logprobs":null,"finish_reason":"length"}"""
-            + """],"usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12,"prompt_tokens_details":{"cached_tokens":4}}}""",
+            + """{"index":0,"message":{"role":"assistant","content":"Hello\n\"world\"","refusal":null}"""
+            + ""","logprobs":null,"finish_reason":"stop"},"""
+            + """{"index":1,"message":{"role":"assistant","content":"Hello\n\"world\"","refusal":null}"""
+            + ""","logprobs":null,"finish_reason":"length"}"""
+            + """],"usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12"""
+            + ""","prompt_tokens_details":{"cached_tokens":4}}}""",
             Id().Replace(await reply.TextAsync(), "ID"));
     }
 
@@ -115,7 +118,9 @@ public sealed partial class ChatReplyTests
     public async Task ASessionHeaderLeadsToOneConversation()
     {
         await using var server = await GatewayServer.StartAsync();
-        foreach (var (header, value) in new[] { ("X-Session-ID", "s 1/x"), ("X-Session-ID", "s 1/x"), ("x-conversation-id", "s2"), ("session-id", "s2") })
+        (string, string)[] headers =
+            [("X-Session-ID", "s 1/x"), ("X-Session-ID", "s 1/x"), ("x-conversation-id", "s2"), ("session-id", "s2")];
+        foreach (var (header, value) in headers)
         {
             using var reply = await server.ChatAsync(GatewayServer.Hello, (header, value));
         }
@@ -129,7 +134,8 @@ public sealed partial class ChatReplyTests
 
     const string SecondTurn = """
         {"model":"demo","messages":[{"role":"system","content":"S"},{"role":"user","content":"Hi"},
-         {"role":"assistant","content":[{"type":"text","text":"Hel"},{"type":"text","text":"lo"}]},{"role":"user","content":"And?"}]}
+         {"role":"assistant","content":[{"type":"text","text":"Hel"},{"type":"text","text":"lo"}]},
+         {"role":"user","content":"And?"}]}
         """;
 
     static readonly string s_firstHistory = HistoryHash.Of("demo",
@@ -191,10 +197,13 @@ public sealed partial class ChatReplyTests
         await using var server = await GatewayServer.StartAsync();
         using var reply = await server.ChatAsync("""
             {"model":"demo","messages":[{"role":"developer","content":"d","name":"bob"},
-              {"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}}]},
+              {"role":"assistant","content":null,
+               "tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}}]},
               {"role":"tool","tool_call_id":"c1","content":[{"type":"text","text":"42"}]},{"role":"user","content":"u"}],
-             "temperature":0.5,"top_p":0.9,"top_k":-1,"min_p":0.1,"repetition_penalty":1.1,"frequency_penalty":-2,"presence_penalty":2,
-             "logit_bias":{"7":-100},"seed":-5,"logprobs":true,"top_logprobs":20,"max_tokens":9,"max_completion_tokens":8,"stop":["a","b"],
+             "temperature":0.5,"top_p":0.9,"top_k":-1,"min_p":0.1,"repetition_penalty":1.1,
+             "frequency_penalty":-2,"presence_penalty":2,
+             "logit_bias":{"7":-100},"seed":-5,"logprobs":true,"top_logprobs":20,"max_tokens":9,
+             "max_completion_tokens":8,"stop":["a","b"],
              "ignore_eos":true,"n":3,"chat_template_kwargs":{"enable_thinking":false},"cache_salt":"salt","tool_choice":"none",
              "tools":[{"type":"function","function":{"name":"f"}}]}
             """);

@@ -35,7 +35,8 @@ public sealed class ChatStreamTests
         await using var server = await GatewayServer.StartAsync(time: new ManualTime());
         server.Cluster.Play = (_, _) => ScriptedCluster.Events(ScriptedCluster.Reply(2, "é\u2028😀"));
         using var reply = await server.ChatAsync(
-            """{"model":"demo","stream":true,"n":2,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"Hi"}]}""");
+            """{"model":"demo","stream":true,"n":2,"stream_options":{"include_usage":true},"""
+            + """ "messages":[{"role":"user","content":"Hi"}]}""");
 
         const string Null = ",\"usage\":null";
         Assert.Equal(Chunk("""{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}""", Null)
@@ -44,7 +45,8 @@ public sealed class ChatStreamTests
             + Chunk("""{"index":1,"delta":{"content":"é\u2028\uD83D\uDE00"},"logprobs":null,"finish_reason":null}""", Null)
             + Chunk("""{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}""", Null)
             + Chunk("""{"index":1,"delta":{},"logprobs":null,"finish_reason":"length"}""", Null)
-            + Chunk("", ""","usage":{"prompt_tokens":10,"completion_tokens":1,"total_tokens":11,"prompt_tokens_details":{"cached_tokens":4}}""")
+            + Chunk("", ""","usage":{"prompt_tokens":10,"completion_tokens":1,"total_tokens":11"""
+                + ""","prompt_tokens_details":{"cached_tokens":4}}""")
             + "data: [DONE]\n\n", await BytesAsync(reply));
     }
 
@@ -80,7 +82,8 @@ public sealed class ChatStreamTests
     {
         await using var server = await GatewayServer.StartAsync(time: new ManualTime());
         server.Cluster.Play = (_, _) => ScriptedCluster.Events([
-            ScriptedCluster.Started(), new TurnDelta { Text = "Hel" }, ScriptedCluster.Failed(TurnError.StoreUnavailable, "The store is away.")]);
+            ScriptedCluster.Started(), new TurnDelta { Text = "Hel" },
+            ScriptedCluster.Failed(TurnError.StoreUnavailable, "The store is away.")]);
         for (var i = 0; i < 50; i++)
         {
             using var reply = await server.ChatAsync(GatewayServer.HelloStream);
@@ -100,7 +103,8 @@ public sealed class ChatStreamTests
     public async Task EventsThatBreakOffOrThrowNeverLookComplete()
     {
         await using var server = await GatewayServer.StartAsync();
-        foreach (var play in new Func<IEnumerable<TurnEvent>>[] { () => [ScriptedCluster.Started(), new TurnDelta { Text = "a" }], Throwing })
+        Func<IEnumerable<TurnEvent>>[] plays = [() => [ScriptedCluster.Started(), new TurnDelta { Text = "a" }], Throwing];
+        foreach (var play in plays)
         {
             server.Cluster.Play = (_, _) => ScriptedCluster.Events(play());
             using var stream = await server.ChatAsync(GatewayServer.HelloStream);
@@ -143,8 +147,10 @@ public sealed class ChatStreamTests
         await using var server = await GatewayServer.StartAsync();
         server.Cluster.Play = (_, _) => ScriptedCluster.Events(ScriptedCluster.Reply("a", "longer"));
         using var reply = await server.ChatAsync(
-            """{"model":"demo","stream":true,"stream_options":{"include_obfuscation":true},"messages":[{"role":"user","content":"Hi"}]}""");
-        var deltas = (await reply.TextAsync()).Split("\n\n").Where(f => f.Contains("obfuscation", StringComparison.Ordinal)).ToArray();
+            """{"model":"demo","stream":true,"stream_options":{"include_obfuscation":true},"""
+            + """ "messages":[{"role":"user","content":"Hi"}]}""");
+        var deltas = (await reply.TextAsync()).Split("\n\n")
+            .Where(f => f.Contains("obfuscation", StringComparison.Ordinal)).ToArray();
         Assert.Equal(2, deltas.Length);
         Assert.Equal(deltas[0].Length, deltas[1].Length);
     }

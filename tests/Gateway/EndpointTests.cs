@@ -15,14 +15,16 @@ public sealed partial class EndpointTests
     public async Task ACompletionHasOpenAIsShape()
     {
         await using var server = await GatewayServer.StartAsync(time: new ManualTime());
-        server.Cluster.PlayCompletion = turn => ScriptedCluster.Reply(turn.Generation.Choices, "<" + (turn.Prompt ?? "tokens") + ">");
+        server.Cluster.PlayCompletion = turn =>
+            ScriptedCluster.Reply(turn.Generation.Choices, "<" + (turn.Prompt ?? "tokens") + ">");
         using var reply = await server.PostAsync("/v1/completions", """{"model":"demo","prompt":["a","b"],"n":2,"seed":1}""");
         Assert.Equal("""{"id":"ID","object":"text_completion","created":1767225600,"model":"demo","choices":["""
             + """{"index":0,"text":"<a>","logprobs":null,"finish_reason":"stop"},"""
             + """{"index":1,"text":"<a>","logprobs":null,"finish_reason":"length"},"""
             + """{"index":2,"text":"<b>","logprobs":null,"finish_reason":"stop"},"""
             + """{"index":3,"text":"<b>","logprobs":null,"finish_reason":"length"}"""
-            + """],"usage":{"prompt_tokens":20,"completion_tokens":2,"total_tokens":22,"prompt_tokens_details":{"cached_tokens":8}}}""",
+            + """],"usage":{"prompt_tokens":20,"completion_tokens":2,"total_tokens":22"""
+            + ""","prompt_tokens_details":{"cached_tokens":8}}}""",
             Id().Replace(await reply.TextAsync(), "ID"));
         Assert.All(server.Cluster.Completions, turn => Assert.Equal(16, turn.Generation.MaxTokens));
         Assert.Equal(2, server.Cluster.Completions.Select(turn => turn.Id).Distinct().Count());
@@ -40,13 +42,15 @@ public sealed partial class EndpointTests
             new ChoiceFinished { Reason = FinishReason.Stop },
             new TurnFinished { Usage = new Usage(1, 2, 0) },
         ];
-        using var reply = await server.PostAsync("/v1/completions", """{"model":"demo","prompt":[5,6],"logprobs":1,"stream":true}""");
-        const string Start = """data: {"id":"ID","object":"text_completion","created":1767225600,"model":"demo","choices":[{"index":0,""";
+        using var reply = await server.PostAsync("/v1/completions",
+            """{"model":"demo","prompt":[5,6],"logprobs":1,"stream":true}""");
+        const string Start = """data: {"id":"ID","object":"text_completion","created":1767225600"""
+            + ",\"model\":\"demo\",\"choices\":[{\"index\":0,";
         Assert.Equal(Start + """
-            "text":"ab","logprobs":{"tokens":["ab"],"token_logprobs":[-1],"top_logprobs":[{}],"text_offset":[0]},"finish_reason":null}]}
-            """ + "\n\n" + Start + """
-            "text":"c","logprobs":{"tokens":["c"],"token_logprobs":[-2],"top_logprobs":[{"d":-3}],"text_offset":[2]},"finish_reason":null}]}
-            """ + "\n\n" + Start + """
+            "text":"ab","logprobs":{"tokens":["ab"],"token_logprobs":[-1],"top_logprobs":[{}],"text_offset":[0]}
+            """ + ""","finish_reason":null}]}""" + "\n\n" + Start + """
+            "text":"c","logprobs":{"tokens":["c"],"token_logprobs":[-2],"top_logprobs":[{"d":-3}],"text_offset":[2]}
+            """ + ""","finish_reason":null}]}""" + "\n\n" + Start + """
             "text":"","logprobs":null,"finish_reason":"stop"}]}
             """ + "\n\ndata: [DONE]\n\n", Id().Replace(await reply.TextAsync(), "ID"));
         Assert.False(reply.Headers.Contains("x-hearth-conversation"));
@@ -77,7 +81,9 @@ public sealed partial class EndpointTests
     public async Task APromptThatFailsFailsTheCompletion()
     {
         await using var server = await GatewayServer.StartAsync();
-        server.Cluster.PlayCompletion = turn => turn.Prompt == "b" ? [ScriptedCluster.Started(""), new TurnDelta { Text = "x" }] : ScriptedCluster.Reply("y");
+        server.Cluster.PlayCompletion = turn => turn.Prompt == "b"
+            ? [ScriptedCluster.Started(""), new TurnDelta { Text = "x" }]
+            : ScriptedCluster.Reply("y");
         using var reply = await server.PostAsync("/v1/completions", """{"model":"demo","prompt":["a","b","c"]}""");
         Assert.Equal((500, "internal_error", null), await reply.ErrorAsync());
     }
@@ -136,7 +142,8 @@ public sealed partial class EndpointTests
         foreach (var path in new[] { "/v1/models", "/v1/models/" })
         {
             Assert.Equal("""{"object":"list","data":[{"id":"demo","object":"model","created":1700000000"""
-                + ""","owned_by":"hearth","root":"demo","parent":null,"max_model_len":2048}]}""", await server.Http.GetStringAsync(path, Stop));
+                + ""","owned_by":"hearth","root":"demo","parent":null,"max_model_len":2048}]}""",
+                await server.Http.GetStringAsync(path, Stop));
         }
     }
 
@@ -178,8 +185,10 @@ public sealed partial class EndpointTests
     {
         await using var server = await GatewayServer.StartAsync();
         using var meter = new Meter("Hearth.Test");
-        meter.CreateCounter<long>("test.odd-name", "By", "line one\nand \\ two").Add(5, new KeyValuePair<string, object?>("label.a", "x\"y\\z\nw"));
-        var histogram = meter.CreateHistogram("hearth_test_wait", "s", "w", null, new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.5, 1] });
+        meter.CreateCounter<long>("test.odd-name", "By", "line one\nand \\ two")
+            .Add(5, new KeyValuePair<string, object?>("label.a", "x\"y\\z\nw"));
+        var histogram = meter.CreateHistogram("hearth_test_wait", "s", "w", null,
+            new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.5, 1] });
         foreach (var value in new[] { 0.5, 0.75, 7 })
         {
             histogram.Record(value);
@@ -192,13 +201,16 @@ public sealed partial class EndpointTests
         Assert.Equal("text/plain; version=0.0.4; charset=utf-8", reply.Content.Headers.ContentType!.ToString());
         var text = await reply.TextAsync();
         Assert.All(text.TrimEnd('\n').Split('\n'), line => Assert.Matches(MetricLine(), line));
-        Assert.Contains("# HELP hearth_test_odd_name_bytes_total line one\\nand \\\\ two\n# TYPE hearth_test_odd_name_bytes_total counter\n"
+        Assert.Contains("# HELP hearth_test_odd_name_bytes_total line one\\nand \\\\ two\n"
+            + "# TYPE hearth_test_odd_name_bytes_total counter\n"
             + "hearth_test_odd_name_bytes_total{label_a=\"x\\\"y\\\\z\\nw\"} 5\n", text, StringComparison.Ordinal);
         Assert.Contains("hearth_test_wait_seconds_bucket{le=\"0.5\"} 1\nhearth_test_wait_seconds_bucket{le=\"1\"} 2\n"
-            + "hearth_test_wait_seconds_bucket{le=\"+Inf\"} 3\nhearth_test_wait_seconds_sum 8.25\nhearth_test_wait_seconds_count 3\n",
+            + "hearth_test_wait_seconds_bucket{le=\"+Inf\"} 3\n"
+            + "hearth_test_wait_seconds_sum 8.25\nhearth_test_wait_seconds_count 3\n",
             text, StringComparison.Ordinal);
         Assert.Contains("hearth_build_info{version=\"0.1.0\"", text, StringComparison.Ordinal);
-        Assert.Contains("hearth_gateway_turns_total{cache=\"hit\",operation=\"chat\",outcome=\"ok\"} ", text, StringComparison.Ordinal);
+        Assert.Contains("hearth_gateway_turns_total{cache=\"hit\",operation=\"chat\",outcome=\"ok\"} ", text,
+            StringComparison.Ordinal);
         Assert.Contains("hearth_cluster_kv_blocks 64\n", text, StringComparison.Ordinal);
         var names = Regex.Matches(text, "^# TYPE (\\S+)", RegexOptions.Multiline).Select(m => m.Groups[1].Value).ToArray();
         Assert.Equal(names.Distinct(), names);
@@ -214,7 +226,8 @@ public sealed partial class EndpointTests
         {
             using var reply = await server.Http.GetAsync(path, Stop);
             Assert.Equal(type, reply.Content.Headers.ContentType!.MediaType);
-            Assert.Contains("default-src 'none'; script-src 'self'", reply.Header("Content-Security-Policy"), StringComparison.Ordinal);
+            Assert.Contains("default-src 'none'; script-src 'self'",
+                reply.Header("Content-Security-Policy"), StringComparison.Ordinal);
             bytes += (await reply.Content.ReadAsByteArrayAsync(Stop)).Length;
         }
         Assert.InRange(bytes, 1, 20_000);
@@ -223,7 +236,8 @@ public sealed partial class EndpointTests
     [Fact]
     public async Task OnlyTheOriginsGivenMayCallFromAPage()
     {
-        await using var server = await GatewayServer.StartAsync(options: new GatewayOptions { CorsOrigins = ["https://chat.example"] });
+        var options = new GatewayOptions { CorsOrigins = ["https://chat.example"] };
+        await using var server = await GatewayServer.StartAsync(options: options);
         foreach (var (origin, allowed) in new[] { ("https://chat.example", true), ("https://evil.example", false) })
         {
             using var preflight = new HttpRequestMessage(HttpMethod.Options, "/v1/chat/completions");
@@ -240,6 +254,7 @@ public sealed partial class EndpointTests
     [GeneratedRegex("cmpl-[0-9a-f]{32}")]
     private static partial Regex Id();
 
-    [GeneratedRegex("""^(# (HELP|TYPE) [a-z_:][a-z0-9_:]* .+|[a-z_:][a-z0-9_:]*(\{([a-z_]+="([^"\\]|\\["\\n])*",?)*\})? (-?[0-9.E+-]+|NaN|[+-]Inf))$""")]
+    [GeneratedRegex("""^(# (HELP|TYPE) [a-z_:][a-z0-9_:]* .+|"""
+        + """[a-z_:][a-z0-9_:]*(\{([a-z_]+="([^"\\]|\\["\\n])*",?)*\})? (-?[0-9.E+-]+|NaN|[+-]Inf))$""")]
     private static partial Regex MetricLine();
 }

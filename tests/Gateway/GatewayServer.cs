@@ -20,8 +20,8 @@ sealed class GatewayServer : IAsyncDisposable
         TimeProvider? time = null, Action<ILoggingBuilder>? logging = null)
     {
         cluster ??= new ScriptedCluster();
-        var app = GatewayHost.Build((options ?? new GatewayOptions()) with { Urls = ["http://127.0.0.1:0"], DrainTimeout = TimeSpan.Zero },
-            cluster, logging, time);
+        options = (options ?? new GatewayOptions()) with { Urls = ["http://127.0.0.1:0"], DrainTimeout = TimeSpan.Zero };
+        var app = GatewayHost.Build(options, cluster, logging, time);
         await app.StartAsync(TestContext.Current.CancellationToken);
         return new GatewayServer(app, cluster);
     }

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Hearth.Contracts;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace Hearth.Gateway.Tests;
@@ -36,8 +37,12 @@ public sealed class LoadTests
     [Fact]
     public async Task AClientThatNeverReadsIsDroppedAndDisturbsNobody()
     {
-        await using var server = await GatewayServer.StartAsync(options: new GatewayOptions { WriteTimeout = TimeSpan.FromMilliseconds(300) });
-        server.Cluster.Play = (turn, stop) => turn.Generation.MaxTokens == 1 ? Flood(stop) : ScriptedCluster.Events(ScriptedCluster.Reply("a"));
+        var options = new GatewayOptions { WriteTimeout = TimeSpan.FromMilliseconds(300) };
+        using var log = new LineLogger();
+        var server = await GatewayServer.StartAsync(options: options, logging: l => l.AddProvider(log));
+        server.Cluster.Play = (turn, stop) => turn.Generation.MaxTokens == 1
+            ? Flood(stop)
+            : ScriptedCluster.Events(ScriptedCluster.Reply("a"));
         using var client = await ConnectAsync(server,
             """{"model":"demo","stream":true,"max_tokens":1,"messages":[{"role":"user","content":"Hi"}]}""");
         await server.Cluster.EnteredAsync(Stop);
@@ -46,6 +51,9 @@ public sealed class LoadTests
             Assert.EndsWith("data: [DONE]\n\n", await other.TextAsync(), StringComparison.Ordinal);
         }
         await server.Cluster.Left.WaitAsync(Stop);
+        await server.DisposeAsync();
+        Assert.Contains(log.Lines, line => line.EndsWith("the client took nothing for 0.3 s and was dropped",
+            StringComparison.Ordinal));
 
         static async IAsyncEnumerable<TurnEvent> Flood([EnumeratorCancellation] CancellationToken stop)
         {

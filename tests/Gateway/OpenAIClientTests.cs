@@ -44,7 +44,8 @@ public sealed class OpenAIClientTests
         var text = "";
         ChatFinishReason? reason = null;
         ChatTokenUsage? usage = null;
-        await foreach (var update in chat.CompleteChatStreamingAsync([new UserChatMessage("Hi")], new ChatCompletionOptions(), Stop))
+        var updates = chat.CompleteChatStreamingAsync([new UserChatMessage("Hi")], new ChatCompletionOptions(), Stop);
+        await foreach (var update in updates)
         {
             text += string.Concat(update.ContentUpdate.Select(c => c.Text));
             reason ??= update.FinishReason;
@@ -61,11 +62,16 @@ public sealed class OpenAIClientTests
         await using var server = await GatewayServer.StartAsync();
         server.Cluster.Play = (_, _) => ScriptedCluster.Events([
             ScriptedCluster.Started(),
-            new TurnDelta { Text = "a", Logprobs = [new TokenLogprob("a", [97], -0.25f, [new AlternativeLogprob("b", [98], -1.5f)])] },
+            new TurnDelta
+            {
+                Text = "a",
+                Logprobs = [new TokenLogprob("a", [97], -0.25f, [new AlternativeLogprob("b", [98], -1.5f)])],
+            },
             new ChoiceFinished { Reason = FinishReason.Length },
             new TurnFinished { Usage = new Usage(1, 1, 0) }]);
         ChatCompletion reply = await Client(server).GetChatClient(ScriptedCluster.Model).CompleteChatAsync(
-            [new UserChatMessage("Hi")], new ChatCompletionOptions { IncludeLogProbabilities = true, TopLogProbabilityCount = 1 }, Stop);
+            [new UserChatMessage("Hi")],
+            new ChatCompletionOptions { IncludeLogProbabilities = true, TopLogProbabilityCount = 1 }, Stop);
         var token = Assert.Single(reply.ContentTokenLogProbabilities);
         Assert.Equal(("a", -0.25f), (token.Token, token.LogProbability));
         Assert.Equal("b", Assert.Single(token.TopLogProbabilities).Token);
@@ -92,7 +98,8 @@ public sealed class OpenAIClientTests
         await using var server = await GatewayServer.StartAsync();
         server.Cluster.Play = (_, _) => ScriptedCluster.Events([ScriptedCluster.Failed(error)]);
         var chat = Client(server).GetChatClient(ScriptedCluster.Model);
-        var fault = await Assert.ThrowsAsync<ClientResultException>(() => chat.CompleteChatAsync([new UserChatMessage("Hi")], null, Stop));
+        var fault = await Assert.ThrowsAsync<ClientResultException>(
+            () => chat.CompleteChatAsync([new UserChatMessage("Hi")], null, Stop));
         Assert.Equal(status, fault.Status);
         Assert.Contains(code, fault.Message, StringComparison.Ordinal);
     }
@@ -102,7 +109,8 @@ public sealed class OpenAIClientTests
     {
         await using var server = await GatewayServer.StartAsync();
         var chat = Client(server).GetChatClient("nobody");
-        var fault = await Assert.ThrowsAsync<ClientResultException>(() => chat.CompleteChatAsync([new UserChatMessage("Hi")], null, Stop));
+        var fault = await Assert.ThrowsAsync<ClientResultException>(
+            () => chat.CompleteChatAsync([new UserChatMessage("Hi")], null, Stop));
         Assert.Equal(404, fault.Status);
     }
 

@@ -26,7 +26,8 @@ sealed class ScriptedCluster : ICluster
     readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly Channel<bool> _entered = Channel.CreateBounded<bool>(1024);
 
-    public Func<ChatTurn, CancellationToken, IAsyncEnumerable<TurnEvent>> Play { get; set; } = (_, _) => Events(Reply("Hello", " world"));
+    public Func<ChatTurn, CancellationToken, IAsyncEnumerable<TurnEvent>> Play { get; set; } =
+        (_, _) => Events(Reply("Hello", " world"));
     public Func<CompletionTurn, IEnumerable<TurnEvent>> PlayCompletion { get; set; } = _ => Reply("Hello");
     public ConcurrentQueue<ChatTurn> Turns { get; } = new();
     public ConcurrentQueue<CompletionTurn> Completions { get; } = new();
@@ -39,7 +40,8 @@ sealed class ScriptedCluster : ICluster
     public ValueTask<bool> EnteredAsync(CancellationToken cancellationToken) => _entered.Reader.ReadAsync(cancellationToken);
 
     public IReadOnlyList<ModelCard> Models { get; set; } = [Card];
-    public ClusterStatus Status { get; set; } = new(true, true, "serving", 1, new EngineLoad { BlocksTotal = 64, BlocksUsed = 3 });
+    public ClusterStatus Status { get; set; } =
+        new(true, true, "serving", 1, new EngineLoad { BlocksTotal = 64, BlocksUsed = 3 });
 
     public static IEnumerable<TurnEvent> Reply(params string[] texts) => Reply(1, texts);
 
@@ -71,7 +73,8 @@ sealed class ScriptedCluster : ICluster
         CacheReason = "edited\r\nhistory",
     };
 
-    public static TurnFailed Failed(TurnError error, string message = "no") => new() { Failure = new TurnFailure(error, message) };
+    public static TurnFailed Failed(TurnError error, string message = "no") =>
+        new() { Failure = new TurnFailure(error, message) };
 
     public static async IAsyncEnumerable<TurnEvent> Events(IEnumerable<TurnEvent> events)
     {
@@ -93,7 +96,8 @@ sealed class ScriptedCluster : ICluster
         await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
     }
 
-    public async IAsyncEnumerable<TurnEvent> RunTurnAsync(ChatTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<TurnEvent> RunTurnAsync(ChatTurn turn,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         Turns.Enqueue(turn);
         _entered.Writer.TryWrite(true);
@@ -121,25 +125,32 @@ sealed class ScriptedCluster : ICluster
         return Events(PlayCompletion(turn));
     }
 
-    public ValueTask<ConversationId?> FindByHistoryAsync(TenantId tenant, string historyHash, CancellationToken cancellationToken) =>
+    public ValueTask<ConversationId?> FindByHistoryAsync(TenantId tenant, string historyHash,
+        CancellationToken cancellationToken) =>
         ValueTask.FromResult<ConversationId?>(Histories.TryGetValue(historyHash, out var id) ? id : null);
 
-    public ValueTask<int[]> TokenizeAsync(string model, string text, bool addSpecialTokens, CancellationToken cancellationToken) =>
+    public ValueTask<int[]> TokenizeAsync(string model, string text, bool addSpecialTokens,
+        CancellationToken cancellationToken) =>
         ValueTask.FromResult<int[]>([.. addSpecialTokens ? [1] : Array.Empty<int>(), .. text.Select(c => (int)c)]);
 
-    public ValueTask<int[]> TokenizeChatAsync(string model, IReadOnlyList<ConversationItem> items, CancellationToken cancellationToken) =>
+    public ValueTask<int[]> TokenizeChatAsync(string model, IReadOnlyList<ConversationItem> items,
+        CancellationToken cancellationToken) =>
         ValueTask.FromResult<int[]>([7, items.Count]);
 
     public ValueTask<string> DetokenizeAsync(string model, IReadOnlyList<int> tokens, CancellationToken cancellationToken) =>
         ValueTask.FromResult(string.Concat(tokens.Select(t => (char)t)));
 
-    public ValueTask<IReadOnlyList<ConversationInfo>> ListConversationsAsync(TenantId tenant, int limit, CancellationToken cancellationToken) =>
-        ValueTask.FromResult<IReadOnlyList<ConversationInfo>>([.. Conversations.Where(c => c.Key.Item1 == tenant).Select(c => c.Value).Take(limit)]);
+    public ValueTask<IReadOnlyList<ConversationInfo>> ListConversationsAsync(TenantId tenant, int limit,
+        CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<ConversationInfo>>(
+            [.. Conversations.Where(c => c.Key.Item1 == tenant).Select(c => c.Value).Take(limit)]);
 
-    public ValueTask<ConversationInfo?> DescribeConversationAsync(TenantId tenant, ConversationId id, CancellationToken cancellationToken) =>
+    public ValueTask<ConversationInfo?> DescribeConversationAsync(TenantId tenant, ConversationId id,
+        CancellationToken cancellationToken) =>
         ValueTask.FromResult(Conversations.GetValueOrDefault((tenant, id)));
 
-    public ValueTask<ConversationInfo?> SpillConversationAsync(TenantId tenant, ConversationId id, CancellationToken cancellationToken) =>
+    public ValueTask<ConversationInfo?> SpillConversationAsync(TenantId tenant, ConversationId id,
+        CancellationToken cancellationToken) =>
         ValueTask.FromResult(Conversations.GetValueOrDefault((tenant, id)) is { } info ? info with { Tier = "disk" } : null);
 
     public ValueTask<bool> DeleteConversationAsync(TenantId tenant, ConversationId id, CancellationToken cancellationToken) =>

@@ -31,7 +31,7 @@ sealed class TurnAdmission(GatewayOptions options, ICluster cluster, IHostApplic
             var mine = _running.GetValueOrDefault(tenant);
             if (_total >= options.TurnsMax)
             {
-                return ApiError.Of(new TurnFailure(TurnError.Overloaded, "The server has as many turns as it can run: try again."));
+                return ApiError.Of(new TurnFailure(TurnError.Overloaded, "The server runs as many turns as it can: try again."));
             }
             if (mine >= options.TurnsPerTenantMax)
             {

@@ -81,7 +81,8 @@ static class ApiKeyFile
                     (null, { } hex) => Digest(hex, where),
                     _ => throw new FormatException($"{where}: give either key or sha256"),
                 };
-                keys.Add(new ApiKey(digest, Tenant(Text("tenant"), where), ScopesOf(scopes, where), Expiry(Text("expires"), where)));
+                keys.Add(new ApiKey(digest, Tenant(Text("tenant"), where), ScopesOf(scopes, where),
+                    Expiry(Text("expires"), where)));
             }
             return keys;
         }

@@ -67,6 +67,7 @@ sealed class ApiKeyHandler(ApiKeyRing keys, GatewayOptions options) : IAuthentic
     static AuthenticateResult Success(TenantId tenant, IEnumerable<string> scopes)
     {
         var claims = scopes.Select(s => new Claim(ScopeClaim, s)).Append(new Claim(TenantClaim, tenant.Value));
-        return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity(claims, Scheme)), Scheme));
+        var user = new ClaimsPrincipal(new ClaimsIdentity(claims, Scheme));
+        return AuthenticateResult.Success(new AuthenticationTicket(user, Scheme));
     }
 }

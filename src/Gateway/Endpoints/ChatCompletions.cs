@@ -3,7 +3,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace Hearth.Gateway;
 
-/// <summary><c>POST /v1/chat/completions</c>: (1) read, (2) check, (3) admit, (4) find the conversation, (5) run, (6) send.</summary>
+/// <summary><c>POST /v1/chat/completions</c>: (1) read, (2) check, (3) admit, (4) find the conversation,
+/// (5) run, (6) send.</summary>
 sealed class ChatCompletions(ICluster cluster, TurnDoor door, TurnReply reply, TimeProvider time)
 {
     public async Task HandleAsync(HttpContext http)

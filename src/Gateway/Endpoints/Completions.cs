@@ -48,6 +48,7 @@ sealed class Completions(ICluster cluster, TurnDoor door, TurnReply reply, TimeP
         }).ToArray();
         var head = new ReplyHead(RequestContext.NewId("cmpl-"), time.GetUtcNow().ToUnixTimeSeconds(), request.Model,
             turns.Length * request.Generation.Choices, request.Generation.Logprobs, request.Delivery);
-        return reply.SendAsync(http, TurnStreams.RunAsync(cluster, turns, http.RequestAborted), new TextFormat(head), "text_completion");
+        var events = TurnStreams.RunAsync(cluster, turns, http.RequestAborted);
+        return reply.SendAsync(http, events, new TextFormat(head), "text_completion");
     }
 }

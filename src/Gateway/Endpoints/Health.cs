@@ -15,8 +15,12 @@ sealed class Health(ICluster cluster, IHostApplicationLifetime lifetime)
     public Task ReadyAsync(HttpContext http)
     {
         var status = cluster.Status;
-        return lifetime.ApplicationStopping.IsCancellationRequested ? SendAsync(http, false, "draining", "the server is stopping", null)
-            : SendAsync(http, status.Ready, status.Ready ? "ready" : status.Started ? "not_ready" : "loading", status.Reason, null);
+        if (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            return SendAsync(http, false, "draining", "the server is stopping", null);
+        }
+        var name = status.Ready ? "ready" : status.Started ? "not_ready" : "loading";
+        return SendAsync(http, status.Ready, name, status.Reason, null);
     }
 
     /// <summary>Loading is over; until then, how far it is.</summary>

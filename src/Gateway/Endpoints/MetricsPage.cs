@@ -9,7 +9,8 @@ sealed class MetricsPage(MetricsCollector collector)
     public Task HandleAsync(HttpContext http)
     {
         http.Response.ContentType = PrometheusText.ContentType;
-        return http.Response.WriteAsync(PrometheusText.Write(collector.Collect(), collector.Dropped, Version), http.RequestAborted);
+        var text = PrometheusText.Write(collector.Collect(), collector.Dropped, Version);
+        return http.Response.WriteAsync(text, http.RequestAborted);
     }
 
     static readonly string Version = typeof(MetricsPage).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!

@@ -3,7 +3,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace Hearth.Gateway;
 
-/// <summary>The page at <c>/</c>: static, without any data of its own, so that it needs no key; what it shows it asks for.</summary>
+/// <summary>The page at <c>/</c>: static, without any data of its own, so that it needs no key;
+/// what it shows it asks for.</summary>
 static class WebPage
 {
     const string Policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "

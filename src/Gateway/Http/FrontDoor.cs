@@ -57,5 +57,6 @@ sealed class FrontDoor(RequestDelegate next, GatewayOptions options)
 
     bool HostAllowed(string host) => _hosts.Any(allowed => allowed == "*"
         || allowed.Equals(host, StringComparison.OrdinalIgnoreCase)
-        || (allowed.StartsWith("*.", StringComparison.Ordinal) && host.EndsWith(allowed[1..], StringComparison.OrdinalIgnoreCase)));
+        || (allowed.StartsWith("*.", StringComparison.Ordinal)
+            && host.EndsWith(allowed[1..], StringComparison.OrdinalIgnoreCase)));
 }

@@ -13,7 +13,7 @@ sealed class TurnRecord(string operation, long startedAt)
     public bool HasText { get; set; }
 }
 
-/// <summary>The gateway's own instruments (meter <c>Hearth.Gateway</c>), by OpenTelemetry's names for this field where it has one.</summary>
+/// <summary>The gateway's own instruments (meter <c>Hearth.Gateway</c>).</summary>
 sealed class GatewayMetrics : IDisposable
 {
     static readonly double[] s_seconds =
@@ -30,9 +30,11 @@ sealed class GatewayMetrics : IDisposable
     public GatewayMetrics(ICluster cluster, TurnAdmission admission, TimeProvider time)
     {
         _time = time;
-        _turns = _meter.CreateCounter<long>("hearth_gateway_turns", description: "Turns that ended, by outcome and by what the cache did.");
+        _turns = _meter.CreateCounter<long>("hearth_gateway_turns",
+            description: "Turns that ended, by outcome and by what the cache did.");
         _refused = _meter.CreateCounter<long>("hearth_gateway_turns_refused", description: "Turns refused at the door.");
-        _tokens = _meter.CreateCounter<long>("hearth_gateway_tokens", description: "Tokens of turns: prompt, cached (part of prompt), completion.");
+        _tokens = _meter.CreateCounter<long>("hearth_gateway_tokens",
+            description: "Tokens of turns: prompt, cached (part of prompt), completion.");
         _duration = Seconds("hearth_gateway_turn_duration", "From the request to the reply's end.");
         _firstText = Seconds("hearth_gateway_time_to_first_token", "From the request to the reply's first text.");
         Gauge("hearth_gateway_turns_running", "Turns in flight.", () => admission.Running);
@@ -40,7 +42,8 @@ sealed class GatewayMetrics : IDisposable
         Gauge("hearth_cluster_sequences_running", "Replies that the engines are making.", () => cluster.Status.Load.Running);
         Gauge("hearth_cluster_sequences_waiting", "Replies that wait for an engine.", () => cluster.Status.Load.Waiting);
         Gauge("hearth_cluster_kv_blocks", "KV blocks that there are.", () => cluster.Status.Load.BlocksTotal);
-        Gauge("hearth_cluster_kv_blocks_used", "KV blocks of running replies and kept caches.", () => cluster.Status.Load.BlocksUsed);
+        Gauge("hearth_cluster_kv_blocks_used", "KV blocks of running replies and kept caches.",
+            () => cluster.Status.Load.BlocksUsed);
     }
 
     public TurnRecord Begin(string operation) => new(operation, _time.GetTimestamp());

@@ -64,7 +64,8 @@ static class PrometheusText
         return kind == MetricKind.Counter ? Suffixed(name, "_total") : name;
 
         static string Prefixed(string name) => name.StartsWith("hearth_", StringComparison.Ordinal) ? name : "hearth_" + name;
-        static string Suffixed(string name, string suffix) => name.EndsWith(suffix, StringComparison.Ordinal) ? name : name + suffix;
+        static string Suffixed(string name, string suffix) =>
+            name.EndsWith(suffix, StringComparison.Ordinal) ? name : name + suffix;
     }
 
     /// <summary><c>a="x",b="y"</c>, sorted by name.</summary>

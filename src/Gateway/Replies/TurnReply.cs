@@ -43,8 +43,9 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
         finally
         {
             metrics.End(record, http.Outcome());
-            Log.TurnDone(logger, http.RequestId(), operation, http.Outcome(), record.Usage.PromptTokens, record.Usage.CachedTokens,
-                record.Usage.CompletionTokens, (long)time.GetElapsedTime(record.StartedAt).TotalMilliseconds);
+            Log.TurnDone(logger, http.RequestId(), operation, http.Outcome(),
+                record.Usage.PromptTokens, record.Usage.CachedTokens, record.Usage.CompletionTokens,
+                (long)time.GetElapsedTime(record.StartedAt).TotalMilliseconds);
         }
     }
 

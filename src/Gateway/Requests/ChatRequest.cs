@@ -62,14 +62,14 @@ sealed record ChatRequest
     static void RefuseUnsupported(Fields request)
     {
         var choice = request.Get("tool_choice");
-        var none = choice is { ValueKind: JsonValueKind.String } && request.Text("tool_choice", 64) == "none";
-        if (!none)
+        var named = choice is { ValueKind: JsonValueKind.String } ? request.Text("tool_choice", 64) : null;
+        if (named != "none")
         {
             if (request.Get("tools", JsonValueKind.Array, "an array")?.GetArrayLength() > 0)
             {
                 request.Fail("tools", "tool calls are not supported yet; leave tools out, or set tool_choice to none.");
             }
-            if (choice is not null && !(choice.Value.ValueKind == JsonValueKind.String && request.Text("tool_choice", 64) == "auto"))
+            if (choice is not null && named != "auto")
             {
                 request.Fail("tool_choice", "tool calls are not supported yet; only none and auto are taken.");
             }

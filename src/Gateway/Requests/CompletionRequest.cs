@@ -66,7 +66,8 @@ static class RawPrompts
             case { ValueKind: JsonValueKind.String }:
                 prompts.Add(new RawPrompt(request.Text("prompt", Limits.ContentCharsMax, 1), null));
                 break;
-            case { ValueKind: JsonValueKind.Array } array when array.GetArrayLength() > 0 && array[0].ValueKind == JsonValueKind.Number:
+            case { ValueKind: JsonValueKind.Array } array
+                when array.GetArrayLength() > 0 && array[0].ValueKind == JsonValueKind.Number:
                 prompts.Add(new RawPrompt(null, Tokens(array, "prompt", request.Faults, vocabulary)));
                 break;
             case { ValueKind: JsonValueKind.Array }:

@@ -60,7 +60,9 @@ readonly struct Fields(JsonElement element, string path, Faults faults)
         }
         if (text.Length < charsMin || text.Length > charsMax)
         {
-            faults.Add(path, charsMin > 0 ? $"must have {charsMin} to {charsMax} characters." : $"is longer than {charsMax} characters.");
+            faults.Add(path, charsMin > 0
+                ? $"must have {charsMin} to {charsMax} characters."
+                : $"is longer than {charsMax} characters.");
             return null;
         }
         return text;
@@ -112,7 +114,8 @@ readonly struct Fields(JsonElement element, string path, Faults faults)
     public Fields? Object(string name) =>
         Get(name, JsonValueKind.Object, "an object") is { } value ? new Fields(value, PathOf(name), faults) : null;
 
-    /// <summary>The elements of an array of at most <paramref name="max"/>, each with its path; empty if absent or at fault.</summary>
+    /// <summary>The elements of an array of at most <paramref name="max"/>, each with its path;
+    /// empty if absent or at fault.</summary>
     public IEnumerable<(JsonElement Value, string Path)> Items(string name, int max) =>
         Get(name, JsonValueKind.Array, "an array") is { } array ? ItemsOf(array, PathOf(name), faults, max) : [];
 

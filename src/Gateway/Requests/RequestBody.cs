@@ -5,7 +5,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace Hearth.Gateway;
 
-/// <summary>A request's body as a JSON object, with its hash. Duplicate names, bad UTF-8 and deep nesting are refused here.</summary>
+/// <summary>A request's body as a JSON object, with its hash. Duplicate names, bad UTF-8 and deep nesting
+/// are refused here.</summary>
 sealed class RequestBody : IDisposable
 {
     static readonly JsonDocumentOptions s_json =
@@ -23,7 +24,8 @@ sealed class RequestBody : IDisposable
     /// <exception cref="BadHttpRequestException">The body came too slowly, or broke off.</exception>
     public static async Task<(RequestBody? Body, ApiError? Error)> ReadAsync(HttpContext http)
     {
-        if (http.Request.Headers.ContentEncoding is { Count: > 0 } coding && coding != "identity" || !http.Request.HasJsonContentType())
+        var coded = http.Request.Headers.ContentEncoding is { Count: > 0 } coding && coding != "identity";
+        if (coded || !http.Request.HasJsonContentType())
         {
             return (null, ApiError.OfStatus(415, ""));
         }

@@ -34,7 +34,8 @@ static class TurnStreams
         }
     }
 
-    /// <summary>Runs the prompts one after the other as if they were one turn: choices are counted on, usage is summed up.</summary>
+    /// <summary>Runs the prompts one after the other as if they were one turn: choices are counted on,
+    /// usage is summed up.</summary>
     public static async IAsyncEnumerable<TurnEvent> RunAsync(ICluster cluster, IReadOnlyList<CompletionTurn> turns,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -43,7 +44,8 @@ static class TurnStreams
         {
             var offset = i * turns[i].Generation.Choices;
             var finished = false;
-            await foreach (var happened in cluster.RunCompletionAsync(turns[i], cancellationToken).WithCancellation(cancellationToken))
+            var events = cluster.RunCompletionAsync(turns[i], cancellationToken);
+            await foreach (var happened in events.WithCancellation(cancellationToken))
             {
                 switch (happened)
                 {
