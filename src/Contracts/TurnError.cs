@@ -38,3 +38,13 @@ public enum TurnError
 /// <param name="Param">The request's field at fault, as a path such as <c>messages[2].content</c>; null if none.</param>
 /// <param name="RetryAfter">When trying again makes sense; null if it does not.</param>
 public sealed record TurnFailure(TurnError Error, string Message, string? Param = null, TimeSpan? RetryAfter = null);
+
+/// <summary>Thrown by the cluster's calls that answer with one value, when they cannot: the failure says why.</summary>
+public sealed class TurnFailedException(TurnFailure failure) : Exception(failure.Message)
+{
+    public TurnFailedException(TurnError error, string message) : this(new TurnFailure(error, message))
+    {
+    }
+
+    public TurnFailure Failure => failure;
+}

@@ -1,6 +1,7 @@
 namespace Hearth.Contracts;
 
 /// <summary>The waist between gateway and silos: a turn goes down, its events come back as one stream.</summary>
+/// <exception cref="TurnFailedException">From the calls that answer with one value.</exception>
 public interface ICluster
 {
     /// <summary>Runs a turn, or attaches to it (from event 0) when the same turn id is running or is done.

@@ -53,13 +53,14 @@ static class ExactPrompt
     static IEnumerable<Anchor> Matching(
         IReadOnlyList<TextSegment> segments, IReadOnlyList<int> held, IReadOnlyList<Anchor> anchors)
     {
-        // Tokens grow with characters along a transcript; an anchor that is out of order belongs to tokens that are gone.
+        // Tokens grow with characters along a transcript; an older anchor that is out of order belongs to tokens that are gone.
         var ordered = new List<Anchor>();
-        foreach (var anchor in anchors.Where(a => a.Tokens > 0 && a.Tokens <= held.Count))
+        foreach (var anchor in anchors.Where(a => a.Tokens > 0 && a.Tokens <= held.Count).Reverse())
         {
-            if (ordered.Count == 0 || (anchor.Tokens > ordered[^1].Tokens && anchor.Characters > ordered[^1].Characters))
+            if (ordered.Count == 0 || (anchor.Tokens < ordered[^1].Tokens && anchor.Characters < ordered[^1].Characters))
                 ordered.Add(anchor);
         }
+        ordered.Reverse();
         var texts = PrefixHash.OfText(segments, ordered.ConvertAll(a => a.Characters));
         var tokens = PrefixHash.OfTokens(held, ordered.ConvertAll(a => a.Tokens));
         return ordered.Take(texts.Count).Where((a, i) => a.TextHash == texts[i] && a.TokenHash == tokens[i]);

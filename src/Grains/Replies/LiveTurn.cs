@@ -29,12 +29,12 @@ sealed class LiveTurn(string bodyHash) : IDisposable
     }
 
     /// <summary>Counts one more reader, who must leave again.</summary>
-    /// <returns>False if the turn has been cancelled: it will not come to a result.</returns>
+    /// <returns>False if the turn has ended, or will without a result because it is cancelled.</returns>
     public bool TryJoin()
     {
         lock (_lock)
         {
-            if (_cancellation.IsCancellationRequested)
+            if (_ended || _cancellation.IsCancellationRequested)
                 return false;
             _readers++;
             return true;

@@ -1,0 +1,57 @@
+using Hearth.Actors;
+using Hearth.Actors.Storage;
+
+namespace Hearth.Grains.Tests;
+
+/// <summary>A store whose commits fail as told: before they write, or after.</summary>
+sealed class FaultyStore(IGrainStore inner) : IGrainStore
+{
+    /// <summary>Commits that fail before anything is written.</summary>
+    public int Unavailable { get; set; }
+
+    /// <summary>Commits that write, and whose answer is lost.</summary>
+    public int AnswersLost { get; set; }
+
+    /// <summary>Commits that do not write, and whose answer is lost too.</summary>
+    public int RequestsLost { get; set; }
+
+    public async ValueTask<CommitResult> CommitAsync(GrainId grain, Fence fence, GrainCommit commit, CancellationToken cancellationToken)
+    {
+        if (Unavailable-- > 0)
+            throw new StoreException("disk full");
+        if (RequestsLost-- > 0)
+            throw new StoreException("no answer", outcomeUnknown: true);
+        var result = await inner.CommitAsync(grain, fence, commit, cancellationToken);
+        return AnswersLost-- > 0 ? throw new StoreException("no answer", outcomeUnknown: true) : result;
+    }
+
+    public ValueTask<AcquireResult> AcquireAsync(
+        GrainId grain, string silo, string activation, string? expectedPrevious, CancellationToken cancellationToken) =>
+        inner.AcquireAsync(grain, silo, activation, expectedPrevious, cancellationToken);
+
+    public ValueTask<WriteOutcome> ReleaseAsync(GrainId grain, Fence fence, CancellationToken cancellationToken) =>
+        inner.ReleaseAsync(grain, fence, cancellationToken);
+
+    public ValueTask<BeginResult> BeginAsync(
+        GrainId grain, Fence fence, string operation, string hash, CancellationToken cancellationToken) =>
+        inner.BeginAsync(grain, fence, operation, hash, cancellationToken);
+
+    public ValueTask<WriteOutcome> EndAsync(
+        GrainId grain, Fence fence, string operation, OperationStatus status, CancellationToken cancellationToken) =>
+        inner.EndAsync(grain, fence, operation, status, cancellationToken);
+
+    public ValueTask<GrainSnapshot?> ReadAsync(GrainId grain, CancellationToken cancellationToken) =>
+        inner.ReadAsync(grain, cancellationToken);
+
+    public ValueTask<GrainSummary?> DescribeAsync(GrainId grain, CancellationToken cancellationToken) =>
+        inner.DescribeAsync(grain, cancellationToken);
+
+    public ValueTask<IReadOnlyList<GrainSummary>> ListAsync(string scope, int limit, CancellationToken cancellationToken) =>
+        inner.ListAsync(scope, limit, cancellationToken);
+
+    public ValueTask<bool> DeleteAsync(GrainId grain, CancellationToken cancellationToken) =>
+        inner.DeleteAsync(grain, cancellationToken);
+
+    public ValueTask<GrainId?> FindAsync(string scope, string indexKey, CancellationToken cancellationToken) =>
+        inner.FindAsync(scope, indexKey, cancellationToken);
+}

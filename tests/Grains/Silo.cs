@@ -1,0 +1,122 @@
+using Hearth.Actors;
+using Hearth.Actors.Storage;
+using Hearth.Actors.Storage.Embedded;
+using Hearth.Contracts;
+using Hearth.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Hearth.Grains.Tests;
+
+/// <summary>A cluster of one over a scripted engine and real files; a restart keeps the files only.</summary>
+sealed class Silo : IAsyncDisposable
+{
+    readonly string _directory;
+    readonly EmbeddedStore _store;
+    readonly bool _keepsFiles;
+    bool _stopped;
+
+    Silo(string directory, bool keepsFiles, Func<IGrainStore, IGrainStore> wrap)
+    {
+        (_directory, _keepsFiles) = (directory, keepsFiles);
+        Engine = new FakeEngine(TinyModel.Write(directory));
+        _store = EmbeddedStore.Open(Path.Combine(directory, "data"), 1 << 20, TimeProvider.System);
+        Store = wrap(_store.Grains);
+        var models = new ModelCatalog();
+        Model = ServedModel.Load(Engine);
+        models.Serve(Model);
+        var name = $"silo-{Guid.NewGuid():N}";
+        Cluster = new LocalCluster(new GrainHostOptions { Silo = name, SiloIsGone = other => other != name },
+            Store, _store.Blobs, models, TimeProvider.System, NullLogger.Instance);
+    }
+
+    public FakeEngine Engine { get; }
+    public ServedModel Model { get; }
+    public LocalCluster Cluster { get; }
+    public IGrainStore Store { get; }
+    public Tokenizer Tokenizer => Model.Tokenizer;
+    public int Eos => Engine.Model.EosTokens[0];
+    public string DataDirectory => Path.Combine(_directory, "data");
+
+    public static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    public static Silo Start(Func<IGrainStore, IGrainStore>? wrap = null) =>
+        new(Directory.CreateTempSubdirectory("hearth-").FullName, keepsFiles: false, wrap ?? (s => s));
+
+    /// <summary>Stops this one, and starts another on what it left on disk.</summary>
+    public async Task<Silo> RestartAsync()
+    {
+        var next = _directory;
+        await StopAsync();
+        return new Silo(next, keepsFiles: false, s => s);
+    }
+
+    public async Task StopAsync()
+    {
+        if (_stopped)
+            return;
+        _stopped = true;
+        await Cluster.DisposeAsync();
+        _store.Dispose();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        if (!_keepsFiles && Directory.Exists(_directory))
+            Directory.Delete(_directory, recursive: true);
+    }
+
+    /// <summary>The engine's next replies are these texts, each ended by the model.</summary>
+    public void Says(params string[] replies)
+    {
+        var next = 0;
+        Engine.Script = _ => [.. Tokenizer.EncodePlain(replies[Math.Min(next++, replies.Length - 1)], false), Eos];
+    }
+
+    public static ChatTurn Turn(string id, string text, HistoryMode history = HistoryMode.Append, string conversation = "c1") =>
+        Turn(id, [MessageItem.Of(Role.User, text)], history, conversation);
+
+    public static ChatTurn Turn(
+        string id, IReadOnlyList<ConversationItem> items, HistoryMode history = HistoryMode.Append, string conversation = "c1") => new()
+        {
+            Id = new TurnId(id),
+            Tenant = TenantId.Local,
+            Conversation = new ConversationId(conversation),
+            Model = TinyModel.Name,
+            History = history,
+            Items = items,
+            BodyHash = "hash",
+        };
+
+    public async Task<List<TurnEvent>> RunAsync(ChatTurn turn)
+    {
+        var events = new List<TurnEvent>();
+        await foreach (var e in Cluster.RunTurnAsync(turn, Stop))
+            events.Add(e);
+        return events;
+    }
+
+    /// <summary>Runs a turn that must succeed, and gives its text.</summary>
+    public async Task<string> SayAsync(ChatTurn turn)
+    {
+        var events = await RunAsync(turn);
+        Assert.IsType<TurnFinished>(events[^1]);
+        return TextOf(events);
+    }
+
+    public async Task<TurnError> FailAsync(ChatTurn turn)
+    {
+        var events = await RunAsync(turn);
+        Assert.DoesNotContain(events, e => e is TurnFinished);
+        return Assert.IsType<TurnFailed>(events[^1]).Failure.Error;
+    }
+
+    public static string TextOf(IEnumerable<TurnEvent> events, int choice = 0) =>
+        string.Concat(events.OfType<TurnDelta>().Where(d => d.Choice == choice).Select(d => d.Text));
+
+    public async Task<ConversationInfo?> DescribeAsync(string conversation = "c1") =>
+        await Cluster.DescribeConversationAsync(TenantId.Local, new ConversationId(conversation), Stop);
+
+    public int[] LastPrompt => Engine.Requests[^1].Prompt.ToArray();
+}
