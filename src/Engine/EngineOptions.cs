@@ -20,12 +20,6 @@ public sealed record EngineOptions
     /// <summary>Accepted requests that wait for blocks; more are refused.</summary>
     public int MaxQueue { get; init; } = 256;
 
-    /// <summary>f32, f16 or bf16.</summary>
-    public string KvType { get; init; } = "f32";
-
-    /// <summary>Most tokens of a sequence; 0 takes the model's.</summary>
-    public int Context { get; init; }
-
     /// <exception cref="ArgumentException">Names the option at fault and its bounds.</exception>
     public void Validate()
     {
@@ -38,8 +32,6 @@ public sealed record EngineOptions
             MaxBatchTokens >= MaxSequences + Limits.PrefillTokensMin && MaxBatchTokens <= Limits.BatchTokensMax,
             nameof(MaxBatchTokens),
             $"{nameof(MaxSequences)} + {Limits.PrefillTokensMin} (so that prompts go on beside decoding) to {Limits.BatchTokensMax}");
-        Check(Context is >= 0 and <= Limits.ContextTokensMax, nameof(Context), $"0 (the model's) to {Limits.ContextTokensMax}");
-        Check(KvType is "f32" or "f16" or "bf16", nameof(KvType), "f32, f16 or bf16");
     }
 
     static void Check(bool condition, string name, string bounds)

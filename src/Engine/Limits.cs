@@ -6,13 +6,9 @@ static partial class Limits
     /// <summary>Tokens of a cache chunk: a few MiB of a mid-sized model, so a broken one costs little to recompute.</summary>
     public const int ChunkTokens = 256;
 
-    /// <summary>KV blocks: their ids are ints, and a pool of more is no machine of today.</summary>
-    public const int BlocksMax = 1 << 28;
+    /// <summary>Positions of all blocks are counted in 32 bits.</summary>
+    public const int BlocksMax = 1 << 25;
 
-    /// <summary>KV blocks that a conversation of a few sentences and its neighbour need.</summary>
-    public const int BlocksMin = 8;
-
-    public const int ContextTokensMax = 1 << 20;
     public const int BatchTokensMax = 1 << 16;
     public const int SequencesMax = 1024;
     public const int QueueMax = 1 << 16;

@@ -14,7 +14,7 @@ namespace Hearth.Engine;
 public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
 {
     readonly EngineOptions _options;
-    readonly IModelRunner _runner;
+    readonly IDisposable[] _owned;
     readonly KvMemory _memory;
     readonly KvBlob _format;
     readonly Inbox _inbox;
@@ -28,14 +28,13 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
     int _alive;
     volatile bool _isDraining;
 
-    /// <summary>What the runner works on, let go after it.</summary>
-    IReadOnlyList<IDisposable> _owned = [];
-
-    internal TokenEngine(ModelCard model, IModelRunner runner, IKvBlocks blocks, EngineOptions options, ILogger log, TimeProvider time)
+    /// <param name="owned">Disposed of after the runner, in this order.</param>
+    internal TokenEngine(
+        ModelCard model, IModelRunner runner, IKvBlocks blocks, EngineOptions options, ILogger log, TimeProvider time, params IDisposable[] owned)
     {
         options.Validate();
-        (_options, _runner) = (options, runner);
-        var context = Math.Min(Math.Min(model.ContextLength, runner.ContextLength), options.Context > 0 ? options.Context : int.MaxValue);
+        (_options, _owned) = (options, [runner, .. owned]);
+        var context = Math.Min(model.ContextLength, runner.ContextLength);
         Model = model with { ContextLength = (int)Math.Min(context, (long)blocks.Count * blocks.BlockTokens) };
         _memory = new KvMemory(blocks, options.HostMemoryBytes);
         _format = new KvBlob(model.Fingerprint, blocks.BlockTokens, blocks.TokenBytes);
@@ -53,24 +52,23 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         _thread.Start();
     }
 
-    /// <summary>An engine on this machine's processors.</summary>
-    /// <param name="model">Stays the caller's: dispose of it after the engine.</param>
-    /// <exception cref="ArgumentException">An option is out of its bounds, or the KV memory is too small for the model.</exception>
+    /// <summary>Starts an engine on the processor. The model must outlive it.</summary>
+    /// <exception cref="ArgumentException">An option is out of its bounds.</exception>
+    /// <exception cref="InsufficientMemoryException">The KV memory cannot be reserved.</exception>
     public static TokenEngine Create(LoadedModel model, EngineOptions options, ILogger log, TimeProvider time)
     {
         options.Validate();
-        var blocks = Math.Min(options.KvMemoryBytes / model.KvLayout.BlockBytes, Limits.BlocksMax);
-        if (blocks < Limits.BlocksMin)
+        var blocks = (int)Math.Min(options.KvMemoryBytes / model.KvLayout.BlockBytes, Limits.BlocksMax);
+        if (blocks == 0)
         {
             throw new ArgumentException(
-                $"The KV memory of {options.KvMemoryBytes} bytes holds {blocks} blocks of {model.KvLayout.BlockBytes} bytes; " +
-                $"give at least {Limits.BlocksMin * model.KvLayout.BlockBytes} bytes.");
+                $"Engine option {nameof(options.KvMemoryBytes)} must hold a block of this model: {model.KvLayout.BlockBytes} bytes.", nameof(options));
         }
 
+        var pool = new KvPool(model.KvLayout, blocks);
         var context = new KernelContext(options.Threads);
-        var pool = new KvPool(model.KvLayout, (int)blocks);
         var runner = model.CreateRunner(context, pool, options.MaxBatchTokens);
-        return new TokenEngine(model.Card, runner, new KvPoolBlocks(pool), options, log, time) { _owned = [pool, context] };
+        return new TokenEngine(model.Card, runner, new KvPoolBlocks(pool), options, log, time, context, pool);
     }
 
     public ModelCard Model { get; }
@@ -181,13 +179,8 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         _inbox.Close();
         _thread.Join();
         await _restorer.DisposeAsync();
-        _runner.Dispose();
-        foreach (var part in _owned)
-        {
-            part.Dispose();
-        }
-
         _metrics.Dispose();
+        Array.ForEach(_owned, item => item.Dispose());
     }
 
     void End()

@@ -25,14 +25,20 @@ sealed class ManualTime : TimeProvider
         return timer;
     }
 
-    public int Timers
+    /// <summary>Returns when someone waits for this clock.</summary>
+    public async Task WaitForTimerAsync()
     {
-        get
+        while (true)
         {
             lock (_gate)
             {
-                return _timers.Count;
+                if (_timers.Count > 0)
+                {
+                    return;
+                }
             }
+
+            await Task.Yield();
         }
     }
 

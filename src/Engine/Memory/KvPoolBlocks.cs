@@ -2,7 +2,7 @@ using Hearth.Kernels;
 
 namespace Hearth.Engine.Memory;
 
-/// <summary>The blocks of a KV pool in this machine's memory.</summary>
+/// <summary>The blocks of a pool in the processor's memory.</summary>
 sealed class KvPoolBlocks(KvPool pool) : IKvBlocks
 {
     public int Count => pool.Blocks;

@@ -59,12 +59,12 @@ sealed class Restorer : IAsyncDisposable
         {
             var start = _time.GetTimestamp();
             job.Restored = job.From;
-            using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(job.Cancellation, _stop.Token);
             try
             {
+                using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(job.Cancellation, _stop.Token);
                 await RestoreAsync(job, cancellation.Token);
             }
-            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            catch (OperationCanceledException) when (job.Cancellation.IsCancellationRequested || _stop.IsCancellationRequested)
             {
                 job.Reason = "cancelled";
             }
@@ -93,7 +93,7 @@ sealed class Restorer : IAsyncDisposable
             var first = chunk * Limits.ChunkTokens;
             var end = Math.Min(tokens.Length, first + Limits.ChunkTokens);
             var blob = await job.Spill.ReadAsync(chunk, cancellation).AsTask().WaitAsync(Limits.RestoreReadMax, _time, cancellation);
-            var reason = blob is null ? "gone" : _format.Verify(blob.Value.Span, first, tokens.Span[..end]);
+            var reason = blob is not { Length: > 0 } ? "gone" : _format.Verify(blob.Value.Span, first, tokens.Span[..end]);
             if (reason is not null)
             {
                 job.Reason = $"chunk {chunk}: {reason}";

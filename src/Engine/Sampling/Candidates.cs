@@ -4,8 +4,8 @@ using System.Numerics.Tensors;
 namespace Hearth.Engine.Sampling;
 
 /// <summary>Picks the best of a row of scores without sorting the row. Reused for every row; allocates nothing after the constructor.
-/// A candidate is a score and an id in one sortable number, so equal scores have one order: the higher id goes first,
-/// as in the reference's ascending stable sort.</summary>
+/// A candidate is a score and an id in one sortable number, so equal scores have one order: the lower id goes first
+/// (the reference leaves it to an unstable sort).</summary>
 sealed class Candidates(int vocabulary)
 {
     /// <summary>Above this a heap of the k best costs more than sorting a copy.</summary>
@@ -19,7 +19,7 @@ sealed class Candidates(int vocabulary)
     public int Count { get; private set; }
 
     /// <summary>Best first, once sorted.</summary>
-    public int Id(int index) => (int)(uint)_keys[index];
+    public int Id(int index) => (int)~(uint)_keys[index];
 
     public float Score(int index) => FromSortable((uint)(_keys[index] >> 32));
 
@@ -142,7 +142,7 @@ sealed class Candidates(int vocabulary)
         {
             if (scores[i] >= threshold)
             {
-                _keys[Count++] = ((ulong)Sortable(scores[i]) << 32) | (uint)i;
+                _keys[Count++] = ((ulong)Sortable(scores[i]) << 32) | ~(uint)i;
             }
         }
     }

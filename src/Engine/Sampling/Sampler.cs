@@ -10,6 +10,9 @@ sealed class Sampler(int vocabulary)
     /// <summary>Colder than this is greedy: the scores would overflow.</summary>
     const float ColdestTemperature = 1e-5f;
 
+    /// <summary>Masses that differ by less are equal: they are sums of rounded numbers.</summary>
+    const double MassTolerance = 1e-6;
+
     readonly Candidates _candidates = new(vocabulary);
 
     /// <param name="logits">[vocabulary]; overwritten.</param>
@@ -129,7 +132,7 @@ sealed class Sampler(int vocabulary)
     {
         _candidates.Sort();
         var (before, count) = (0.0, 0);
-        while (count < _candidates.Count && (count == 0 || before < mass))
+        while (count < _candidates.Count && (count == 0 || before < mass * (1 - MassTolerance)))
         {
             before += MathF.Exp(_candidates.Score(count++) - max);
         }

@@ -1,0 +1,236 @@
+using System.Threading.Channels;
+using Hearth.Contracts;
+using Xunit;
+
+namespace Hearth.Engine.Tests;
+
+public class EngineTests
+{
+    [Fact]
+    public async Task AStormOfSubmitsCancelsDropsAndEvictionsLosesNoBlockAndMixesNoReply()
+    {
+        var random = new Random(11);
+        await using var harness = new Harness(blocks: 60, hostBytes: 4000, options: new EngineOptions { MaxSequences = 8, MaxQueue = 1000 });
+        var running = new List<(TokenRequest Request, Task<Reply> Reply)>();
+        var cancellations = new List<CancellationTokenSource>();
+        for (var i = 0; i < 300; i++)
+        {
+            var cancellation = new CancellationTokenSource();
+            cancellations.Add(cancellation);
+            var prompt = Harness.Tokens(random.Next(6), random.Next(1, 150));
+            var request = Harness.Request($"c{random.Next(20)}", prompt, random.Next(1, 60)) with
+            {
+                Scope = $"tenant {random.Next(2)}",
+                Keep = random.Next(3) > 0,
+                Cancellation = cancellation.Token,
+            };
+            running.Add((request, harness.RunAsync(request)));
+            if (random.Next(3) == 0)
+            {
+                await cancellations[random.Next(cancellations.Count)].CancelAsync();
+            }
+
+            if (random.Next(10) == 0)
+            {
+                await harness.DropAsync($"c{random.Next(20)}");
+                await running[random.Next(running.Count)].Reply;
+            }
+        }
+
+        foreach (var (request, reply) in running)
+        {
+            var got = await reply;
+            var expected = await Harness.AloneAsync(request with { Cancellation = default });
+            Assert.Equal(expected[..got.Tokens.Length], got.Tokens);
+            Assert.True(got.Last.Kind == TokenChunkKind.Failed || got.Tokens.Length == expected.Length);
+        }
+
+        for (var i = 0; i < 20; i++)
+        {
+            await harness.DropAsync($"c{i}");
+        }
+
+        harness.Engine.Memory.CheckIntegrity();
+        Assert.Equal((0, 0L), (harness.Engine.Memory.Pool.Used, harness.Engine.Memory.Host.BytesUsed));
+        Assert.Equal((0, 0), (harness.Engine.Load.Running, harness.Engine.Load.Waiting));
+        cancellations.ForEach(cancellation => cancellation.Dispose());
+    }
+
+    [Fact]
+    public async Task NothingIsSharedBetweenScopes()
+    {
+        await using var harness = new Harness();
+        var prompt = Harness.Tokens(1, 100);
+        await harness.RunAsync(Harness.Request("a", prompt));
+        var foreign = await harness.RunAsync(Harness.Request("b", prompt) with { Scope = "other tenant" });
+        Assert.Equal((CacheOrigin.New, 0), (foreign.Admitted.Cache, foreign.Admitted.CachedTokens));
+        var own = await harness.RunAsync(Harness.Request("c", prompt));
+        Assert.Equal((CacheOrigin.Hit, 99), (own.Admitted.Cache, own.Admitted.CachedTokens));
+    }
+
+    [Fact]
+    public async Task WhatIsNotKeptStaysFindableUntilItsBlocksAreNeeded()
+    {
+        await using var harness = new Harness(blocks: 20);
+        var prompt = Harness.Tokens(1, 61);
+        await harness.RunAsync(Harness.Request("a", prompt, 1) with { Keep = false });
+        Assert.Equal(default, harness.Engine.DescribeCache(new CacheId("a")));
+        Assert.Equal(0, harness.Engine.Memory.Pool.Used);
+        Assert.Equal(60, (await harness.RunAsync(Harness.Request("b", prompt, 1) with { Keep = false })).Admitted.CachedTokens);
+        await harness.RunAsync(Harness.Request("c", Harness.Tokens(2, 158), 1) with { Keep = false });
+        Assert.Equal(0, (await harness.RunAsync(Harness.Request("d", prompt, 1) with { Keep = false })).Admitted.CachedTokens);
+    }
+
+    [Fact]
+    public async Task CancellationEndsQueuedAndRunningRequestsAndKeepsWhatWasComputed()
+    {
+        await using var harness = new Harness();
+        using var cancellation = new CancellationTokenSource();
+        var chunks = harness.Submit(Harness.Request("a", Harness.Tokens(1, 50), 4000) with { Cancellation = cancellation.Token });
+        Assert.Equal(TokenChunkKind.Admitted, (await chunks.ReadAsync(TestContext.Current.CancellationToken)).Kind);
+        await chunks.ReadAsync(TestContext.Current.CancellationToken);
+        await cancellation.CancelAsync();
+        var last = await chunks.ReadAllAsync(TestContext.Current.CancellationToken).LastAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(TurnError.Cancelled, last.Failure!.Error);
+        Assert.True(harness.Engine.DescribeCache(new CacheId("a")).Tokens >= 50);
+        var reply = await harness.RunAsync(Harness.Request("b", [1]) with { Cancellation = cancellation.Token });
+        Assert.Equal((TurnError.Cancelled, 0), (reply.Last.Failure!.Error, reply.Tokens.Length));
+    }
+
+    [Fact]
+    public async Task ASlowReaderPausesItsOwnSequenceAndIsGivenUpAfterTheLimit()
+    {
+        await using var harness = new Harness();
+        var request = Harness.Request("slow", Harness.Tokens(1, 20), 600);
+        var (slow, never) = (harness.Submit(request), harness.Submit(request with { Cache = new CacheId("never") }));
+        await FullAsync(slow);
+        await FullAsync(never);
+        Assert.Equal(300, (await harness.RunAsync(Harness.Request("fast", Harness.Tokens(2, 20), 300))).Tokens.Length);
+        Assert.Equal(Limits.ChunksUnreadMax, slow.Count);
+
+        Assert.Equal(await Harness.AloneAsync(request), (await Harness.ReadAsync(slow)).Tokens);
+        await harness.Time.WaitForTimerAsync();
+        harness.Time.Advance(Limits.ReaderPauseMax);
+        await never.WaitToReadAsync(TestContext.Current.CancellationToken);
+        var last = await never.ReadAllAsync(TestContext.Current.CancellationToken).LastAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(TurnError.Cancelled, last.Failure!.Error);
+    }
+
+    [Fact]
+    public async Task AFailedStepEndsItsSequencesAndTheEngineGoesOn()
+    {
+        await using var harness = new Harness();
+        harness.Runner.Gate.Reset();
+        var readers = Enumerable.Range(0, 3).Select(i => harness.Submit(Harness.Request($"c{i}", Harness.Tokens(i, 20)))).ToArray();
+        harness.Runner.Failure = new InvalidDataException("device lost");
+        harness.Runner.Gate.Set();
+        var failed = 0;
+        foreach (var reader in readers)
+        {
+            failed += (await Harness.ReadAsync(reader)).Last.Failure?.Error == TurnError.Internal ? 1 : 0;
+        }
+
+        Assert.InRange(failed, 1, 3);
+        var request = Harness.Request("next", Harness.Tokens(1, 20));
+        Assert.Equal(await Harness.AloneAsync(request), (await harness.RunAsync(request)).Tokens);
+    }
+
+    [Fact]
+    public async Task RefusalsComeAtOnce()
+    {
+        await using var harness = new Harness(blocks: 20, options: new EngineOptions { MaxQueue = 2, MaxSequences = 1 });
+        Assert.Equal(160, harness.Engine.Model.ContextLength);
+        TurnError Submit(TokenRequest request) => harness.Engine.TrySubmit(request, out _);
+        var good = Harness.Request("a", [1, 2, 3]);
+        Assert.Equal(TurnError.ContextLengthExceeded, Submit(Harness.Request("a", Harness.Tokens(1, 160))));
+        Assert.Equal(TurnError.InvalidRequest, Submit(Harness.Request("a", [])));
+        Assert.Equal(TurnError.InvalidRequest, Submit(Harness.Request("a", [-1])));
+        Assert.Equal(TurnError.InvalidRequest, Submit(Harness.Request("a", [FakeRunner.Vocabulary])));
+        Assert.Equal(TurnError.InvalidRequest, Submit(good with { MaxTokens = 0 }));
+        Assert.Equal(TurnError.InvalidRequest, Submit(good with { Sampling = new SamplingOptions { Temperature = float.NaN } }));
+        Assert.Equal(TurnError.InvalidRequest, Submit(good with { Sampling = new SamplingOptions { TopP = 0 } }));
+        harness.Runner.Gate.Reset();
+        Assert.Equal(TurnError.None, Submit(good));
+        var accepted = Enumerable.Range(0, 10).Count(_ => Submit(good) == TurnError.None);
+        Assert.InRange(accepted, 1, 3);
+        Assert.Equal(TurnError.Overloaded, Submit(good));
+    }
+
+    [Fact]
+    public async Task AReplyEndsAtAStopTokenAtItsLengthAndAtTheContextsEnd()
+    {
+        await using var harness = new Harness(blocks: 20);
+        var request = Harness.Request("a", Harness.Tokens(1, 100), 1000);
+        var whole = await harness.RunAsync(request);
+        Assert.Equal((60, FinishReason.Length), (whole.Tokens.Length, whole.Last.Reason));
+        var stopped = await harness.RunAsync(request with { StopTokens = [whole.Tokens[5]] });
+        Assert.Equal((6, FinishReason.Stop), (Array.IndexOf(whole.Tokens, whole.Tokens[5]) + 1, stopped.Last.Reason));
+        Assert.Equal(whole.Tokens[..stopped.Tokens.Length], stopped.Tokens);
+    }
+
+    [Fact]
+    public async Task DisposalGivesEveryAcceptedRequestItsOneLastChunk()
+    {
+        var harness = new Harness(options: new EngineOptions { MaxSequences = 2 });
+        var readers = Enumerable.Range(0, 8).Select(i => harness.Submit(Harness.Request($"c{i}", [1, 2, i], 4000))).ToArray();
+        await harness.DisposeAsync();
+        foreach (var reader in readers)
+        {
+            Assert.Equal(TurnError.Draining, (await Harness.ReadAsync(reader)).Last.Failure!.Error);
+        }
+
+        Assert.Equal(TurnError.Draining, harness.Engine.TrySubmit(Harness.Request("x", [1]), out _));
+    }
+
+    [Fact]
+    public async Task DrainingWaitsForTheRepliesUnderWay()
+    {
+        await using var harness = new Harness();
+        harness.Runner.Gate.Reset();
+        var reply = harness.RunAsync(Harness.Request("a", [1, 2, 3]));
+        var drained = harness.Engine.DrainAsync(TestContext.Current.CancellationToken);
+        Assert.False(drained.IsCompleted);
+        Assert.Equal(TurnError.Draining, harness.Engine.TrySubmit(Harness.Request("b", [1]), out _));
+        harness.Runner.Gate.Set();
+        await drained;
+        Assert.Equal(TokenChunkKind.Finished, (await reply).Last.Kind);
+        Assert.NotNull(await harness.Engine.ExportAsync(new CacheId("a"), 0, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task AFloodOfOneTenantPushesOutItsOwnCachesFirst()
+    {
+        await using var harness = new Harness(blocks: 64, hostBytes: 0);
+        var prompt = Harness.Tokens(1, 60);
+        await harness.RunAsync(Harness.Request("victim", prompt, 1) with { Scope = "victim" });
+        for (var i = 0; i < 40; i++)
+        {
+            await harness.RunAsync(Harness.Request($"flood {i}", Harness.Tokens(100 + i, 100), 1) with { Scope = "flood" });
+        }
+
+        var reply = await harness.RunAsync(Harness.Request("victim", [.. prompt, 1, 2], 1) with { Scope = "victim" });
+        Assert.Equal((CacheOrigin.Hit, 60), (reply.Admitted.Cache, reply.Admitted.CachedTokens));
+    }
+
+    [Fact]
+    public async Task DecodingAllocatesNothing()
+    {
+        await using var harness = new Harness(context: 2048);
+        harness.Runner.MeasuresAllocation = true;
+        var request = Harness.Request("a", Harness.Tokens(1, 20), 1500);
+        var chunks = harness.Submit(request);
+        var count = await chunks.ReadAllAsync(TestContext.Current.CancellationToken).CountAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(1502, count);
+
+        // The reply's channel grows to its bound once; nothing else may.
+        Assert.True(harness.Runner.BytesAllocated < 64 << 10, $"{harness.Runner.BytesAllocated} bytes in {harness.Runner.Steps} steps");
+    }
+
+    static async Task FullAsync(ChannelReader<TokenChunk> chunks)
+    {
+        while (chunks.Count < Limits.ChunksUnreadMax)
+        {
+            await Task.Yield();
+        }
+    }
+}

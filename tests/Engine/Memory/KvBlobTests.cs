@@ -1,0 +1,71 @@
+using Hearth.Engine.Memory;
+using Xunit;
+
+namespace Hearth.Engine.Tests.Memory;
+
+public class KvBlobTests
+{
+    static readonly KvBlob Format = new("model-1", 32, 6);
+    static readonly int[] Tokens = [.. Enumerable.Range(0, 259)];
+
+    [Fact]
+    public void TakesWhatItWrote() => Assert.Null(Format.Verify(Blob(), 256, Tokens));
+
+    [Fact]
+    public void RefusesEverySingleFlippedBit()
+    {
+        var blob = Blob();
+        for (var bit = 0; bit < blob.Length * 8; bit++)
+        {
+            blob[bit / 8] ^= (byte)(1 << (bit % 8));
+            Assert.NotNull(Format.Verify(blob, 256, Tokens));
+            blob[bit / 8] ^= (byte)(1 << (bit % 8));
+        }
+    }
+
+    [Fact]
+    public void RefusesEveryTruncationAndAnyExtension()
+    {
+        var blob = Blob();
+        for (var length = 0; length < blob.Length; length++)
+        {
+            Assert.NotNull(Format.Verify(blob.AsSpan(0, length), 256, Tokens));
+        }
+
+        Assert.NotNull(Format.Verify([.. blob, 0], 256, Tokens));
+    }
+
+    [Fact]
+    public void SaysWhatDoesNotMatch()
+    {
+        var blob = Blob();
+        Assert.Contains("model", new KvBlob("model-2", 32, 6).Verify(blob, 256, Tokens));
+        Assert.Contains("model", new KvBlob("model-1", 32, 8).Verify(blob, 256, Tokens));
+        Assert.Contains("version", new KvBlob("model-1", 16, 6).Verify(blob, 256, Tokens));
+        Assert.Contains("tokens", Format.Verify(blob, 256, Tokens.AsSpan(0, 258)));
+        Assert.Contains("tokens", Format.Verify(blob, 256, [.. Tokens.Select(token => token + 1)]));
+        Assert.Contains("tokens", Format.Verify(blob, 0, Tokens));
+        blob[^1] ^= 1;
+        Assert.Contains("checksum", Format.Verify(blob, 256, Tokens));
+    }
+
+    [Fact]
+    public void ComputesTheStandardChecksumOnEveryPath()
+    {
+        Assert.Equal(0xE3069283u, Crc32C.Compute("123456789"u8));
+        var bytes = new byte[1021];
+        new Random(1).NextBytes(bytes);
+        for (var length = 0; length < 40; length++)
+        {
+            Assert.Equal(~Crc32C.Scalar(~0u, bytes.AsSpan(length)), Crc32C.Compute(bytes.AsSpan(length)));
+        }
+    }
+
+    static byte[] Blob()
+    {
+        var blob = new byte[Format.SizeOf(3)];
+        new Random(3).NextBytes(blob);
+        Format.Seal(blob, 256, Tokens);
+        return blob;
+    }
+}

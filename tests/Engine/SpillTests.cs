@@ -1,0 +1,144 @@
+using Hearth.Contracts;
+using Xunit;
+
+namespace Hearth.Engine.Tests;
+
+/// <summary>A store may lose, mix up or break what it was given, or hang: it costs the cache, never the reply.</summary>
+public class SpillTests
+{
+    static readonly int[] Prompt = Harness.Tokens(1, 520);
+
+    [Fact]
+    public async Task ABrokenChunkIsRecomputedWithTheReasonGiven()
+    {
+        var (request, spill) = await SpilledAsync();
+        var expected = await Harness.AloneAsync(request);
+        await using var harness = new Harness();
+        for (var at = 0; at < spill.Chunks[2].Length; at += 3)
+        {
+            spill.Chunks[2][at] ^= 0x10;
+            var reply = await harness.RunAsync(request with { Cache = new CacheId($"x{at}"), Scope = $"scope {at}" });
+            spill.Chunks[2][at] ^= 0x10;
+            Assert.Equal(expected, reply.Tokens);
+            Assert.Equal((CacheOrigin.Restored, 512), (reply.Admitted.Cache, reply.Admitted.CachedTokens));
+            Assert.StartsWith("chunk 2: ", reply.Admitted.CacheReason);
+            await harness.DropAsync($"x{at}");
+        }
+    }
+
+    [Fact]
+    public async Task SwappedForeignMissingAndTruncatedChunksAreNotUsed()
+    {
+        var (request, spill) = await SpilledAsync();
+        var expected = await Harness.AloneAsync(request);
+        var other = await SpilledAsync(seed: 9);
+        var (zero, one) = (spill.Chunks[0], spill.Chunks[1]);
+        (string Reason, Action Break)[] breaks =
+        [
+            ("chunk 0: belongs to other tokens", () => (spill.Chunks[0], spill.Chunks[1]) = (one, zero)),
+            ("chunk 0: belongs to other tokens", () => spill.Chunks[0] = other.Spill.Chunks[0]),
+            ("chunk 0: gone", () => spill.Chunks.Clear()),
+            ("chunk 0: gone", () => spill.Chunks[0] = []),
+            ("chunk 0: truncated", () => spill.Chunks[0] = zero[..40]),
+            ("chunk 0: wrong size", () => spill.Chunks[0] = zero[..^1]),
+        ];
+        foreach (var (reason, change) in breaks)
+        {
+            (spill.Chunks[0], spill.Chunks[1]) = (zero, one);
+            change();
+            await using var harness = new Harness();
+            var reply = await harness.RunAsync(request);
+            Assert.Equal(expected, reply.Tokens);
+            Assert.Equal((CacheOrigin.Recomputed, 0, reason), (reply.Admitted.Cache, reply.Admitted.CachedTokens, reply.Admitted.CacheReason));
+        }
+    }
+
+    [Fact]
+    public async Task OnlyTheCommonPrefixIsUsed()
+    {
+        var (request, spill) = await SpilledAsync();
+        foreach (var cut in new[] { 1, 7, 8, 255, 256, 300 })
+        {
+            await using var harness = new Harness();
+            var edited = request with { Prompt = (int[])[.. Prompt[..cut], 210, 209, 208] };
+            Assert.NotEqual(210, Prompt[cut]);
+            var reply = await harness.RunAsync(edited);
+            Assert.Equal(await Harness.AloneAsync(edited), reply.Tokens);
+            Assert.Equal((CacheOrigin.Restored, cut), (reply.Admitted.Cache, reply.Admitted.CachedTokens));
+        }
+    }
+
+    [Fact]
+    public async Task WhatIsResidentAlreadyIsNotRead()
+    {
+        var (request, spill) = await SpilledAsync();
+        await using var harness = new Harness();
+        await harness.RunAsync(Harness.Request("neighbour", Prompt[..300]));
+        spill.Chunks.TryRemove(0, out _);
+        var reply = await harness.RunAsync(request);
+        Assert.Equal(await Harness.AloneAsync(request), reply.Tokens);
+        Assert.Equal((CacheOrigin.Restored, 543), (reply.Admitted.Cache, reply.Admitted.CachedTokens));
+    }
+
+    [Fact]
+    public async Task AHangingStoreHoldsUpItsOwnConversationOnlyAndNotForEver()
+    {
+        var (request, spill) = await SpilledAsync();
+        var reading = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var never = new TaskCompletionSource();
+        var hanging = new FakeSpill
+        {
+            Tokens = spill.Tokens,
+            BeforeRead = async (_, _) =>
+            {
+                reading.SetResult();
+                await never.Task;
+            },
+        };
+        await using var harness = new Harness();
+        var slow = harness.Submit(request with { Spill = hanging });
+        await reading.Task;
+        Assert.Equal(24, (await harness.RunAsync(Harness.Request("b", Harness.Tokens(2, 30)))).Tokens.Length);
+        Assert.Equal(0, slow.Count);
+        await harness.Time.WaitForTimerAsync();
+        harness.Time.Advance(Limits.RestoreReadMax);
+        var reply = await Harness.ReadAsync(slow);
+        Assert.Equal(await Harness.AloneAsync(request), reply.Tokens);
+        Assert.Contains("took longer", reply.Admitted.CacheReason);
+    }
+
+    [Fact]
+    public async Task AThrowingStoreAndACancelledRestoreEndWell()
+    {
+        var (request, spill) = await SpilledAsync();
+        var throwing = new FakeSpill { Tokens = spill.Tokens, BeforeRead = (_, _) => throw new IOException("no route to store") };
+        await using var harness = new Harness();
+        var reply = await harness.RunAsync(request with { Spill = throwing });
+        Assert.Equal(await Harness.AloneAsync(request), reply.Tokens);
+        Assert.Contains("no route to store", reply.Admitted.CacheReason);
+
+        using var cancellation = new CancellationTokenSource();
+        var cancelling = new FakeSpill
+        {
+            Tokens = spill.Tokens,
+            BeforeRead = async (_, token) =>
+            {
+                await cancellation.CancelAsync();
+                token.ThrowIfCancellationRequested();
+            },
+        };
+        await harness.DropAsync("a");
+        reply = await harness.RunAsync(request with { Spill = cancelling, Cancellation = cancellation.Token, Scope = "other" });
+        Assert.Equal(TurnError.Cancelled, reply.Last.Failure!.Error);
+    }
+
+    static async Task<(TokenRequest Request, FakeSpill Spill)> SpilledAsync(int seed = 1)
+    {
+        await using var harness = new Harness();
+        int[] prompt = [.. Prompt.Select(token => (token * seed) % FakeRunner.Vocabulary)];
+        var first = await harness.RunAsync(Harness.Request("a", prompt));
+        int[] history = [.. prompt, .. first.Tokens];
+        var spill = await harness.ExportAsync("a", history);
+        return (Harness.Request("a", [.. history, 3]) with { Spill = spill }, spill);
+    }
+}
