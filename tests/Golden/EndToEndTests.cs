@@ -3,7 +3,8 @@ using Xunit;
 
 namespace Hearth.Golden.Tests;
 
-/// <summary>Whole checkpoints as they are published: the rendered prompt's ids in, the reply's ids and probabilities out.</summary>
+/// <summary>Whole checkpoints as they are published: the rendered prompt's ids in, the reply's ids and probabilities
+/// out.</summary>
 public sealed class EndToEndTests
 {
     /// <summary>The reference's log-probabilities are rounded to five digits.</summary>

@@ -8,14 +8,16 @@ static class GoldenFolder
     public static string Repository { get; } = FindRepository();
 
     public static string Root { get; } =
-        Environment.GetEnvironmentVariable("HEARTH_GOLDEN") is { Length: > 0 } named ? named : Path.Combine(Repository, "tests", "golden");
+        Environment.GetEnvironmentVariable("HEARTH_GOLDEN") is { Length: > 0 } named
+            ? named
+            : Path.Combine(Repository, "tests", "golden");
 
     /// <summary>A file or directory below the root; it must exist.</summary>
     public static string At(params string[] parts)
     {
         var path = Path.Combine([Root, .. parts]);
         Assert.True(Path.Exists(path),
-            $"{path} is missing: set HEARTH_GOLDEN to the folder with the reference outputs, or restore tests/golden from the repository.");
+            $"{path} is missing: set HEARTH_GOLDEN to the folder with the reference outputs, or restore the repository's own.");
         return path;
     }
 

@@ -26,8 +26,9 @@ public sealed class ModelTests
         Assert.InRange(Reference.Deviation(logits, reference.Tensor("logits")), 0, Tolerance);
         for (var layer = 0; layer < rig.Model.KvLayout.Layers; layer++)
         {
-            Assert.InRange(Reference.Deviation(rig.Cache(sequence, layer, true), reference.Tensor($"kv.{layer}.key")), 0, Tolerance);
-            Assert.InRange(Reference.Deviation(rig.Cache(sequence, layer, false), reference.Tensor($"kv.{layer}.value")), 0, Tolerance);
+            var (keys, values) = (rig.Cache(sequence, layer, true), rig.Cache(sequence, layer, false));
+            Assert.InRange(Reference.Deviation(keys, reference.Tensor($"kv.{layer}.key")), 0, Tolerance);
+            Assert.InRange(Reference.Deviation(values, reference.Tensor($"kv.{layer}.value")), 0, Tolerance);
         }
     }
 
@@ -53,7 +54,8 @@ public sealed class ModelTests
         Assert.InRange(Reference.Deviation(logits, expected.AsSpan(0, logits.Length)), 0, Tolerance);
     }
 
-    /// <summary>The reference pads on the left; here the two sequences lie side by side in one batch, at their own lengths.</summary>
+    /// <summary>The reference pads on the left; here the two sequences lie side by side in one batch, at their own
+    /// lengths.</summary>
     [Theory, MemberData(nameof(Models))]
     public void TwoSequencesOfABatchAgree(string model)
     {
@@ -61,7 +63,8 @@ public sealed class ModelTests
         using var rig = new Rig(GoldenFolder.At("models", model));
         var batch = reference.Json.GetProperty("batch");
         var masks = batch.GetProperty("attention_mask").EnumerateArray().Select(Reference.Ids).ToArray();
-        var prompts = batch.GetProperty("input_ids").EnumerateArray().Select((ids, i) => Reference.Ids(ids)[^masks[i].Sum()..]).ToArray();
+        var prompts = batch.GetProperty("input_ids").EnumerateArray()
+            .Select((ids, i) => Reference.Ids(ids)[^masks[i].Sum()..]).ToArray();
         var (first, second) = (rig.Begin(), rig.Begin());
         var logits = rig.Run((first, prompts[0]), (second, prompts[1]));
 

@@ -99,7 +99,8 @@ sealed class Rig : IDisposable
             var all = MemoryMarshal.Cast<byte, float>(bytes);
             for (var head = 0; head < layout.KvHeads; head++)
             {
-                var part = all.Slice(((layer * layout.KvHeads + head) * 2 + (keys ? 0 : 1)) * layout.HeadDim * count, layout.HeadDim * count);
+                var size = layout.HeadDim * count;
+                var part = all.Slice(((layer * layout.KvHeads + head) * 2 + (keys ? 0 : 1)) * size, size);
                 for (var i = 0; i < part.Length; i++)
                 {
                     // Keys lie [headDim][positions], values [positions][headDim].

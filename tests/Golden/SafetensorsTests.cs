@@ -8,7 +8,8 @@ namespace Hearth.Golden.Tests;
 public sealed class SafetensorsTests
 {
     static JsonElement Expected { get; } =
-        JsonDocument.Parse(File.ReadAllBytes(GoldenFolder.At("safetensors_format", "expected.json"))).RootElement.GetProperty("files");
+        JsonDocument.Parse(File.ReadAllBytes(GoldenFolder.At("safetensors_format", "expected.json")))
+            .RootElement.GetProperty("files");
 
     public static TheoryData<string> Files => [.. Expected.EnumerateObject().Select(f => f.Name)];
 

@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 namespace Hearth.MakeCheckpoint;
 
 /// <summary>The sizes of a Llama with tied embeddings.</summary>
-sealed record Shape(int Width, int Layers, int Heads, int KvHeads, int HeadDim, int MlpWidth, int Vocabulary, int Context, double Theta)
+sealed record Shape(
+    int Width, int Layers, int Heads, int KvHeads, int HeadDim, int MlpWidth, int Vocabulary, int Context, double Theta)
 {
     public static IReadOnlyDictionary<string, Shape> Named { get; } = new Dictionary<string, Shape>
     {

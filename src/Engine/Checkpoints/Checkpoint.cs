@@ -25,7 +25,8 @@ sealed class Checkpoint : IDisposable
     {
         var configFile = Path.Combine(directory, "config.json");
         var config = ConfigSection.Read(configFile)
-            ?? throw new CheckpointException(configFile, null, "the file is missing. Name a directory with a Hugging Face checkpoint.");
+            ?? throw new CheckpointException(configFile, null,
+                "the file is missing. Name a directory with a Hugging Face checkpoint.");
         var checkpoint = new Checkpoint(directory, config);
         try
         {
@@ -57,7 +58,10 @@ sealed class Checkpoint : IDisposable
     public (TensorEntry Entry, TensorMemory Data) Tensor(string name, params ReadOnlySpan<long> shape)
     {
         if (!_tensors.TryGetValue(name, out var found))
-            throw new CheckpointException(Directory, name, "the tensor is missing. The checkpoint is not complete or not of this family.");
+        {
+            throw new CheckpointException(Directory, name,
+                "the tensor is missing. The checkpoint is not complete or not of this family.");
+        }
         if (!found.Entry.Shape.AsSpan().SequenceEqual(shape))
         {
             throw new CheckpointException(found.File.Path, name,
@@ -90,7 +94,8 @@ sealed class Checkpoint : IDisposable
         }
         else
         {
-            throw new CheckpointException(Directory, null, $"has neither {SingleName} nor {IndexName}. Convert the weights to safetensors.");
+            throw new CheckpointException(Directory, null,
+                $"has neither {SingleName} nor {IndexName}. Convert the weights to safetensors.");
         }
     }
 
@@ -103,10 +108,10 @@ sealed class Checkpoint : IDisposable
             if (!shards.TryGetValue(name, out var shard))
             {
                 // A plain file name: the index must not lead out of the checkpoint's directory.
-                if (name.AsSpan().ContainsAny(@"/\:") || name.Contains('\0') || !name.EndsWith(".safetensors", StringComparison.Ordinal))
+                if (name.AsSpan().ContainsAny("/\\:\0") || !name.EndsWith(".safetensors", StringComparison.Ordinal))
                     throw map.Bad(tensor, $"names the file '{name}', which is not a safetensors file of this directory");
                 if (shards.Count == CheckpointLimits.ShardsMax)
-                    throw new CheckpointException(indexFile, "weight_map", $"names more than {CheckpointLimits.ShardsMax} files.");
+                    throw index.Bad("weight_map", $"names more than {CheckpointLimits.ShardsMax} files");
                 shard = SafetensorsFile.Open(Path.Combine(Directory, name));
                 _files.Add(shard);
                 shards.Add(name, shard);

@@ -1,6 +1,7 @@
 namespace Hearth.Engine.Checkpoints;
 
-/// <summary>A checkpoint that cannot be served. The message names the file, the tensor or field at fault, and what to do.</summary>
+/// <summary>A checkpoint that cannot be served. The message names the file, the tensor or field at fault, and what to
+/// do.</summary>
 public sealed class CheckpointException : Exception
 {
     /// <param name="file">The file or directory at fault.</param>

@@ -2,7 +2,8 @@ using System.Text.Json;
 
 namespace Hearth.Engine.Checkpoints;
 
-/// <summary>A JSON object of a checkpoint's configuration. Every value is asked for with its bounds; what is wrong is named.</summary>
+/// <summary>A JSON object of a checkpoint's configuration. Every value is asked for with its bounds; what is wrong is
+/// named.</summary>
 sealed class ConfigSection
 {
     readonly string _file;
@@ -78,14 +79,16 @@ sealed class ConfigSection
     public int? IntOrNull(string name, int min, int max) => Find(name) switch
     {
         null => null,
-        { ValueKind: JsonValueKind.Number } field when field.TryGetInt32(out var number) && number >= min && number <= max => number,
+        { ValueKind: JsonValueKind.Number } field
+            when field.TryGetInt32(out var number) && number >= min && number <= max => number,
         _ => throw Bad(name, $"must be a whole number from {min} to {max}"),
     };
 
     public double? NumberOrNull(string name, double min, double max) => Find(name) switch
     {
         null => null,
-        { ValueKind: JsonValueKind.Number } field when field.TryGetDouble(out var number) && number >= min && number <= max => number,
+        { ValueKind: JsonValueKind.Number } field
+            when field.TryGetDouble(out var number) && number >= min && number <= max => number,
         _ => throw Bad(name, $"must be a number from {min} to {max}"),
     };
 
@@ -116,7 +119,9 @@ sealed class ConfigSection
         if (Find(name) is { ValueKind: JsonValueKind.Number })
             return [Int(name, min, max)];
         return Items<object>(name, countMax, $"whole numbers from {min} to {max}", item =>
-            item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var number) && number >= min && number <= max ? number : null)
+            item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var number) && number >= min && number <= max
+                ? number
+                : null)
             ?.Cast<int>().ToArray();
     }
 

@@ -19,7 +19,8 @@ static class Fingerprint
     const int ChunkBytes = 8 << 20;
 
     /// <returns>Hex.</returns>
-    public static string Of(Checkpoint checkpoint, int threads, Action<LoadProgress>? progress, CancellationToken cancellationToken)
+    public static string Of(
+        Checkpoint checkpoint, int threads, Action<LoadProgress>? progress, CancellationToken cancellationToken)
     {
         var total = checkpoint.Files.Sum(f => f.Length);
         var done = 0L;

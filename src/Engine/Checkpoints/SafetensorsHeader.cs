@@ -158,7 +158,7 @@ static class SafetensorsHeader
                 throw Bad(file, name, $"shape [{string.Join(", ", shape)}] overflows 64 bits");
         }
         if (bytes != (UInt128)length)
-            throw Bad(file, name, $"shape [{string.Join(", ", shape)}] of {type} needs {bytes} bytes, data_offsets give {length}");
+            throw Bad(file, name, $"[{string.Join(", ", shape)}] of {type} needs {bytes} bytes, data_offsets give {length}");
     }
 
     static void CheckLayout(string file, List<TensorEntry> tensors, long dataStart, long fileLength)
@@ -168,7 +168,7 @@ static class SafetensorsHeader
         foreach (var tensor in tensors)
         {
             if (tensor.Offset != next)
-                throw Bad(file, tensor.Name, tensor.Offset > next ? "a hole lies before its data" : "its data overlap another tensor's");
+                throw Bad(file, tensor.Name, tensor.Offset > next ? "a hole lies before its data" : "its data overlap others");
             if (tensor.Length > fileLength - next)
                 throw Bad(file, tensor.Name, "its data end past the end of the file");
             next += tensor.Length;

@@ -13,7 +13,8 @@ sealed class CpuDevice : IDevice
     readonly List<(NormKind Kind, float Epsilon, float[] Weight, float[] Bias)> _norms = [];
     readonly CpuStep _step;
 
-    /// <param name="context">Used by the caller of the device's methods only; the device does not dispose of it, nor of the pool.</param>
+    /// <param name="context">Used by the caller of the device's methods only; the device does not dispose of it, nor of the
+    /// pool.</param>
     public CpuDevice(KernelContext context, KvPool pool, int rowsMax)
     {
         (_context, _pool, RowsMax) = (context, pool, rowsMax);

@@ -57,7 +57,8 @@ interface IDevice : IDisposable
     /// <param name="up">The factor of a gated MLP; null if it is none.</param>
     void Activate(MlpKind kind, BufferId gate, BufferId? up);
 
-    /// <summary>From here on the step has only the rows whose logits are wanted; they move up in these buffers, the others are lost.</summary>
+    /// <summary>From here on the step has only the rows whose logits are wanted; they move up in these buffers, the others are
+    /// lost.</summary>
     void KeepWanted(params ReadOnlySpan<BufferId> buffers);
 
     /// <summary>The head over all rows. Returns when the logits are there.</summary>

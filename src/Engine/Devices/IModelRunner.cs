@@ -9,6 +9,6 @@ interface IModelRunner : IDisposable
     int ContextLength { get; }
 
     /// <summary>Computes the batch, writes its keys and values into the KV pool's blocks and gives the wanted logits.</summary>
-    /// <param name="logits">[batch.LogitRows, VocabularySize], f32.</param>
+    /// <param name="logits">[batch.LogitRows, VocabularySize] or longer, f32.</param>
     void Run(Batch batch, Span<float> logits);
 }

@@ -59,7 +59,7 @@ sealed class DecoderRunner : IModelRunner
             Mlp(_layers[i]);
         }
         _device.Norm(_finalNorm, _x, _normed);
-        _device.Logits(_normed, _head, logits);
+        _device.Logits(_normed, _head, logits[..(batch.LogitRows * VocabularySize)]);
     }
 
     public void Dispose() => _device.Dispose();
@@ -99,13 +99,13 @@ sealed class DecoderRunner : IModelRunner
     int FillAngles(Batch batch)
     {
         if (batch.Rows > _device.RowsMax)
-            throw new ArgumentException($"the batch has {batch.Rows} rows, the runner was made for {_device.RowsMax}", nameof(batch));
+            throw new ArgumentException($"{batch.Rows} rows; the runner was made for {_device.RowsMax}", nameof(batch));
         var half = _spec.Rope is { } rope ? rope.Dim / 2 : 0;
         foreach (ref readonly var sequence in batch.Sequences)
         {
             var length = sequence.Start + sequence.Rows;
             if (length > ContextLength)
-                throw new ArgumentException($"a sequence of {length} tokens exceeds the context of {ContextLength}", nameof(batch));
+                throw new ArgumentException($"{length} tokens exceed the context of {ContextLength}", nameof(batch));
             for (var i = 0; i < sequence.Rows && _rope is not null; i++)
             {
                 var at = (sequence.FirstRow + i) * half;

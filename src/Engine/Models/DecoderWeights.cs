@@ -35,7 +35,8 @@ sealed class DecoderWeights : IDisposable
     readonly List<NativeBuffer> _turned = [];
 
     /// <param name="context">Used while constructing only.</param>
-    /// <exception cref="CheckpointException">A tensor is missing, or its shape or type is not what the model asks for.</exception>
+    /// <exception cref="CheckpointException">A tensor is missing, or its shape or type is not what the model asks
+    /// for.</exception>
     public DecoderWeights(Checkpoint checkpoint, ModelSpec spec, KernelContext context)
     {
         (_checkpoint, _context) = (checkpoint, context);

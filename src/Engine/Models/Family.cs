@@ -2,7 +2,8 @@ using Hearth.Engine.Checkpoints;
 
 namespace Hearth.Engine.Models;
 
-/// <summary>The model families, by config.json's model_type: each maps its fields and parameter names to a <see cref="ModelSpec"/>.</summary>
+/// <summary>The model families, by config.json's model_type: each maps its fields and parameter names to a
+/// <see cref="ModelSpec"/>.</summary>
 static class Family
 {
     static readonly Dictionary<string, Func<Checkpoint, ModelSpec>> Known = new(StringComparer.Ordinal)
@@ -18,7 +19,8 @@ static class Family
         var type = checkpoint.Config.String("model_type") ?? throw checkpoint.Config.Bad("model_type", "is missing");
         return Known.TryGetValue(type, out var describe)
             ? describe(checkpoint)
-            : throw checkpoint.Config.Bad("model_type", $"'{Short(type)}' is not supported; supported are {string.Join(", ", Known.Keys)}");
+            : throw checkpoint.Config.Bad("model_type",
+                $"'{Short(type)}' is not supported; supported are {string.Join(", ", Known.Keys)}");
     }
 
     static string Short(string text) => text.Length <= 64 ? text : text[..64] + "…";

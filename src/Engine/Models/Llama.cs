@@ -2,7 +2,8 @@ using Hearth.Engine.Checkpoints;
 
 namespace Hearth.Engine.Models;
 
-/// <summary>Llama 1 to 3.3 and everything published in its shape; Mistral and Qwen2 are this with other windows and biases.</summary>
+/// <summary>Llama 1 to 3.3 and everything published in its shape; Mistral and Qwen2 are this with other windows and
+/// biases.</summary>
 static class Llama
 {
     public static ModelSpec Describe(Checkpoint checkpoint)
@@ -48,7 +49,10 @@ static class Llama
         if (heads % spec.KvHeads != 0)
             throw config.Bad("num_key_value_heads", $"must divide num_attention_heads ({heads})");
         var layers = config.Int("num_hidden_layers", 1, CheckpointLimits.LayersMax);
-        return spec with { Layers = [.. Enumerable.Range(0, layers).Select(i => Layer(spec, i, window(i), qkvBias, outBias, mlpBias))] };
+        return spec with
+        {
+            Layers = [.. Enumerable.Range(0, layers).Select(i => Layer(spec, i, window(i), qkvBias, outBias, mlpBias))],
+        };
     }
 
     static LayerSpec Layer(ModelSpec spec, int index, int window, bool qkvBias, bool outBias, bool mlpBias)

@@ -102,5 +102,6 @@ public sealed class LoadedModel : IDisposable
         ? spec
         : length >= 1 && length <= spec.ContextLength
             ? spec with { ContextLength = length }
-            : throw new ArgumentOutOfRangeException(nameof(contextLength), length, $"the model's context is {spec.ContextLength} tokens");
+            : throw new ArgumentOutOfRangeException(
+                nameof(contextLength), length, $"the model's context is {spec.ContextLength} tokens");
 }

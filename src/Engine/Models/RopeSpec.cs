@@ -46,7 +46,8 @@ sealed record RopeSpec(RopeKind Kind, int Dim, double Theta, int TrainedContext)
     /// <summary>Factor of cosines and sines.</summary>
     public double AttentionFactor { get; init; } = 1;
 
-    /// <summary>Reads <c>rope_theta</c> and <c>rope_scaling</c> (transformers 4) or <c>rope_parameters</c> (transformers 5).</summary>
+    /// <summary>Reads <c>rope_theta</c> and <c>rope_scaling</c> (transformers 4) or <c>rope_parameters</c> (transformers
+    /// 5).</summary>
     /// <param name="positionsMax">config.json's max_position_embeddings.</param>
     public static RopeSpec Read(ConfigSection config, int headDim, int positionsMax)
     {

@@ -13,7 +13,8 @@ public sealed class CheckpointHostileTests
         using var files = new CheckpointFiles();
         var progress = new List<LoadProgress>();
         using var model = Load(files, new ModelOptions { Name = "small", Threads = 1, Progress = progress.Add });
-        Assert.Equal(("small", "llama", 16, 64), (model.Card.Name, model.Card.Family, model.Card.VocabularySize, model.Card.ContextLength));
+        var card = model.Card;
+        Assert.Equal(("small", "llama", 16, 64), (card.Name, card.Family, card.VocabularySize, card.ContextLength));
         Assert.Equal([2, 3], model.Card.EosTokens);
         Assert.Equal(CheckpointFiles.Tensors.Sum(t => t.Shape.Aggregate(1, (a, b) => a * b)), model.Card.Parameters);
         Assert.Equal(1, progress[^1].Fraction);
@@ -44,8 +45,8 @@ public sealed class CheckpointHostileTests
     [InlineData("\"num_attention_heads\": 2", "\"num_attention_heads\": 3", "num_attention_heads", "divide")]
     [InlineData("\"num_attention_heads\": 2", "\"num_attention_heads\": 0", "num_attention_heads", "whole number")]
     [InlineData("[2, 3]", "[2, 99]", "eos_token_id", "list of whole numbers")]
-    [InlineData("[2, 3]", "[2, 3], \"rope_scaling\": {\"type\": \"magic\", \"factor\": 2.0}", "rope_scaling.rope_type", "supported are")]
-    [InlineData("[2, 3]", "[2, 3], \"rope_scaling\": {\"type\": \"linear\", \"factor\": 0}", "rope_scaling.factor", "number from")]
+    [InlineData("[2, 3]", "[2, 3], \"rope_scaling\": {\"type\": \"magic\"}", "rope_scaling.rope_type", "supported are")]
+    [InlineData("[2, 3]", "[2, 3], \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 0}", "rope_scaling.factor", "number from")]
     [InlineData("[2, 3]", "[2, 3], \"rope_scaling\": {\"type\": \"linear\"}", "rope_scaling.factor", "missing")]
     [InlineData("[2, 3]", "[2, 3], \"rope_scaling\": \"linear\"", "rope_scaling", "object")]
     [InlineData("[2, 3]", "[2, 3], \"hidden_act\": \"relu\"", "hidden_act", "supported is silu")]
@@ -121,7 +122,8 @@ public sealed class CheckpointHostileTests
     /// <summary>Half of the tensors in each of two shards; the index gives one of them another place.</summary>
     static void Shard(CheckpointFiles files, string moved, string to)
     {
-        var shards = CheckpointFiles.Tensors.Index().GroupBy(t => t.Index < 6 || t.Item.Name == "model.norm.weight" ? 1 : 2, t => t.Item).ToArray();
+        var shards = CheckpointFiles.Tensors.Index()
+            .GroupBy(t => t.Index < 6 || t.Item.Name == "model.norm.weight" ? 1 : 2, t => t.Item).ToArray();
         var map = new List<string>();
         foreach (var shard in shards)
         {

@@ -36,10 +36,12 @@ public sealed class DecoderRunnerTests
         using var rig = new Rig();
         var wide = new Batch(64, 1);
         wide.Add(new int[17], 0, Blocks, LogitsWanted.None);
-        Assert.Contains("17 rows", Assert.Throws<ArgumentException>(() => rig.Runner.Run(wide, [])).Message, StringComparison.Ordinal);
+        var error = Assert.Throws<ArgumentException>(() => rig.Runner.Run(wide, []));
+        Assert.Contains("17 rows", error.Message, StringComparison.Ordinal);
         var late = new Batch(16, 1);
         late.Add([1, 2], 63, Blocks, LogitsWanted.None);
-        Assert.Contains("context of 64", Assert.Throws<ArgumentException>(() => rig.Runner.Run(late, [])).Message, StringComparison.Ordinal);
+        error = Assert.Throws<ArgumentException>(() => rig.Runner.Run(late, []));
+        Assert.Contains("context of 64", error.Message, StringComparison.Ordinal);
     }
 
     sealed class Rig : IDisposable

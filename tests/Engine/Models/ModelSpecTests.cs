@@ -15,7 +15,8 @@ public sealed class ModelSpecTests
     [InlineData("\"qwen2\"", ", \"sliding_window\": 32", 0)]
     [InlineData("\"qwen2\"", ", \"sliding_window\": 32, \"use_sliding_window\": true", 0)]
     [InlineData("\"qwen2\"", ", \"sliding_window\": 32, \"use_sliding_window\": true, \"max_window_layers\": 0", 32)]
-    [InlineData("\"qwen2\"", ", \"sliding_window\": 32, \"use_sliding_window\": true, \"layer_types\": [\"sliding_attention\"]", 32)]
+    [InlineData("\"qwen2\"",
+        ", \"sliding_window\": 32, \"use_sliding_window\": true, \"layer_types\": [\"sliding_attention\"]", 32)]
     public void TheWindowIsThatOfTheFamily(string family, string fields, int window) =>
         Assert.Equal(window, Describe(family, fields).Layers[0].Window);
 
