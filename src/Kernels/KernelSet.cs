@@ -67,8 +67,8 @@ public abstract unsafe class KernelSet
 
     internal abstract void LayerNorm(float* x, float* weight, float* bias, float epsilon, float* y, int n);
 
-    /// <summary>x = exp(x - max) / sum; returns log(sum of exp) + max.</summary>
-    internal abstract float Softmax(float* x, int n);
+    /// <summary>x = exp(x - max) / sum.</summary>
+    internal abstract void Softmax(float* x, int n);
 
     internal abstract float LogSumExp(float* x, int n);
 

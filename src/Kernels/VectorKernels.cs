@@ -73,7 +73,7 @@ sealed unsafe class VectorKernels<S, V>(string name) : KernelSet(name) where S :
     internal override void LayerNorm(float* x, float* weight, float* bias, float epsilon, float* y, int n) =>
         NormKernel<S, V>.Layer(x, weight, bias, epsilon, y, n);
 
-    internal override float Softmax(float* x, int n) => SoftmaxKernel<S, V>.Softmax(x, n);
+    internal override void Softmax(float* x, int n) => SoftmaxKernel<S, V>.Softmax(x, n);
 
     internal override float LogSumExp(float* x, int n) => SoftmaxKernel<S, V>.LogSumExp(x, n);
 

@@ -36,52 +36,48 @@ public static unsafe class Softmax
 
 static unsafe class SoftmaxKernel<S, V> where S : struct, ISimd<V> where V : struct
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Softmax(float* x, int n)
+    public static void Softmax(float* x, int n)
     {
-        var max = Max(x, n);
-        var sum = 0f;
-        var (sums, maxima) = (S.Set(0), S.Set(max));
-        var i = 0;
-        for (; i <= n - S.Lanes; i += S.Lanes)
-        {
-            var e = SimdMath<S, V>.Exp(S.Sub(S.Load(x + i), maxima));
-            S.Store(e, x + i);
-            sums = S.Add(sums, e);
-        }
-        for (; i < n; i++)
-        {
-            sum += x[i] = SimdMath<SimdScalar, float>.Exp(x[i] - max);
-        }
-        sum += S.Sum(sums);
-        var (inverse, inverses) = (1 / sum, S.Set(1 / sum));
-        for (i = 0; i <= n - S.Lanes; i += S.Lanes)
-        {
-            S.Store(S.Mul(S.Load(x + i), inverses), x + i);
-        }
-        for (; i < n; i++)
-        {
-            x[i] *= inverse;
-        }
-        return max + MathF.Log(sum);
+        var inverse = (float)(1 / ExpSum(x, x, Max(x, n), n));
+        MapKernel<S, V>.Map(MapKind.Scale, x, null, inverse, x, n);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float LogSumExp(float* x, int n)
     {
         var max = Max(x, n);
-        var sum = 0d;
-        var maxima = S.Set(max);
-        var i = 0;
-        for (; i <= n - S.Lanes; i += S.Lanes)
+        return (float)(max + Math.Log(ExpSum(x, null, max, n)));
+    }
+
+    /// <summary>Sum of exp(x - max), each also stored in y unless that is null; f32 in runs of 1,024, f64 over them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static double ExpSum(float* x, float* y, float max, int n)
+    {
+        const int Run = 1024;
+        var (total, maxima) = (0d, S.Set(max));
+        for (var from = 0; from < n; from += Run)
         {
-            sum += S.Sum(SimdMath<S, V>.Exp(S.Sub(S.Load(x + i), maxima)));
+            var (i, to, sums) = (from, Math.Min(n, from + Run), S.Set(0));
+            for (; i <= to - S.Lanes; i += S.Lanes)
+            {
+                var e = SimdMath<S, V>.Exp(S.Sub(S.Load(x + i), maxima));
+                sums = S.Add(sums, e);
+                if (y != null)
+                {
+                    S.Store(e, y + i);
+                }
+            }
+            total += S.Sum(sums);
+            for (; i < to; i++)
+            {
+                var e = SimdMath<SimdScalar, float>.Exp(x[i] - max);
+                total += e;
+                if (y != null)
+                {
+                    y[i] = e;
+                }
+            }
         }
-        for (; i < n; i++)
-        {
-            sum += SimdMath<SimdScalar, float>.Exp(x[i] - max);
-        }
-        return (float)(max + Math.Log(sum));
+        return total;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
