@@ -182,6 +182,7 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
             CachedTokens = onDisk ? summary.BlobUnits : held.Tokens,
             Tier = onDisk ? "disk" : held.Tier.ToString().ToLowerInvariant(),
             Bytes = onDisk ? summary.BlobBytes : held.Bytes,
+            SpilledTokens = (int)summary.BlobUnits,
         };
     }
 }

@@ -91,10 +91,12 @@ public sealed class SurvivalTests : IDisposable
         return (await server.ChatAsync(Question("alone"))).Text;
     }
 
+    // The salt keeps conversations from sharing their equal beginnings: what is tested is each one's own cache.
     static object Turn(string conversation, string text) => new
     {
         model = "demo",
         conversation,
+        cache_salt = conversation,
         temperature = 0,
         max_tokens = 60,
         messages = new[] { new { role = "user", content = text } },
@@ -104,6 +106,7 @@ public sealed class SurvivalTests : IDisposable
     {
         model = "demo",
         conversation,
+        cache_salt = conversation,
         temperature = 1.2,
         seed = 20260101,
         max_tokens = 60,
