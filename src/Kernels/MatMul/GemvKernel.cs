@@ -9,30 +9,34 @@ static unsafe class GemvKernel<S, V> where S : struct, ISimd<V> where V : struct
     /// <param name="a">[k]</param>
     /// <param name="w">rows of k elements, one after the other.</param>
     /// <param name="sums">[rows]</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply<E>(float* a, byte* w, int rows, int k, float* sums) where E : struct, IElement
     {
         var stride = (nint)k * E.Bytes;
+        var whole = k / S.Lanes * S.Lanes;
+        var rest = stackalloc float[5 * S.Lanes];
         for (; rows >= 4; rows -= 4, w += 4 * stride, sums += 4)
         {
-            Four<E>(a, w, w + stride, w + 2 * stride, w + 3 * stride, k).Store(sums);
+            LoadRest<E>(a, w, stride, whole, k, rest);
+            Four<E>(a, w, stride, whole, k, rest).Store(sums);
         }
         for (; rows > 0; rows--, w += stride, sums++)
         {
-            *sums = Four<E>(a, w, w, w, w, k).ToScalar();
+            LoadRest<E>(a, w, 0, whole, k, rest);
+            *sums = Four<E>(a, w, 0, whole, k, rest).ToScalar();
         }
     }
 
+    // No call may stand in this method: none saves vector registers, so the sums would live in memory.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static Vector128<float> Four<E>(float* a, byte* w0, byte* w1, byte* w2, byte* w3, int k) where E : struct, IElement
+    static Vector128<float> Four<E>(float* a, byte* w0, nint stride, int whole, int k, float* rest) where E : struct, IElement
     {
         var total = Vector128<float>.Zero;
-        for (var from = 0; from < k; from += ReductionOrder.BlockK)
+        byte* w1 = w0 + stride, w2 = w1 + stride, w3 = w2 + stride;
+        for (nint from = 0; from < k; from += ReductionOrder.BlockK)
         {
-            var to = Math.Min(k, from + ReductionOrder.BlockK);
+            var to = Math.Min(whole, from + ReductionOrder.BlockK);
             V c0 = S.Set(0), c1 = c0, c2 = c0, c3 = c0;
-            var i = from;
-            for (; i <= to - S.Lanes; i += S.Lanes)
+            for (var i = from; i < to; i += S.Lanes)
             {
                 var x = S.Load(a + i);
                 c0 = S.Fma(x, E.Load<S, V>(w0, i), c0);
@@ -40,13 +44,13 @@ static unsafe class GemvKernel<S, V> where S : struct, ISimd<V> where V : struct
                 c2 = S.Fma(x, E.Load<S, V>(w2, i), c2);
                 c3 = S.Fma(x, E.Load<S, V>(w3, i), c3);
             }
-            if (i < to)
+            if (from + ReductionOrder.BlockK >= k && whole < k)
             {
-                var x = S.LoadPart(a + i, to - i);
-                c0 = S.Fma(x, LoadPart<E>(w0, i, to), c0);
-                c1 = S.Fma(x, LoadPart<E>(w1, i, to), c1);
-                c2 = S.Fma(x, LoadPart<E>(w2, i, to), c2);
-                c3 = S.Fma(x, LoadPart<E>(w3, i, to), c3);
+                var x = S.Load(rest);
+                c0 = S.Fma(x, S.Load(rest + S.Lanes), c0);
+                c1 = S.Fma(x, S.Load(rest + 2 * S.Lanes), c1);
+                c2 = S.Fma(x, S.Load(rest + 3 * S.Lanes), c2);
+                c3 = S.Fma(x, S.Load(rest + 4 * S.Lanes), c3);
             }
             var block = S.Sum4(c0, c1, c2, c3);
             total = from == 0 ? block : total + block;
@@ -54,14 +58,21 @@ static unsafe class GemvKernel<S, V> where S : struct, ISimd<V> where V : struct
         return total;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    static V LoadPart<E>(byte* w, int from, int to) where E : struct, IElement
+    /// <summary>What is left of k beyond whole vectors, of the activations and of four rows, with zeros behind.</summary>
+    static void LoadRest<E>(float* a, byte* w, nint stride, int whole, int k, float* rest) where E : struct, IElement
     {
-        var part = stackalloc float[16];
-        for (var i = from; i < to; i++)
+        if (whole == k)
         {
-            part[i - from] = E.Load<SimdScalar, float>(w, i);
+            return;
         }
-        return S.Load(part);
+        new Span<float>(rest, 5 * S.Lanes).Clear();
+        for (var i = whole; i < k; i++)
+        {
+            rest[i - whole] = a[i];
+            for (var row = 0; row < 4; row++)
+            {
+                rest[(row + 1) * S.Lanes + i - whole] = E.Load<SimdScalar, float>(w + row * stride, i);
+            }
+        }
     }
 }

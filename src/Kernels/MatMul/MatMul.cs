@@ -23,7 +23,11 @@ public static unsafe class MatMul
 {
     const int GemvChunkBytes = 128 << 10;
     const int SmallRows = 32;
-    const int PanelTiles = 4;
+    const int PanelTilesMin = 8;
+    const int PanelTilesMax = 16;
+
+    /// <summary>Chunks per thread that keep the last one's wait small.</summary>
+    const int ChunksPerThread = 10;
     const long SharedWorkMin = 65_536;
 
     /// <param name="a">[m, k]</param>
@@ -98,13 +102,14 @@ public static unsafe class MatMul
     {
         var (kernels, k) = (context.Kernels, targets[0].K);
         var tiles = (m + kernels.TileRows - 1) / kernels.TileRows;
-        var panelTiles = m <= SmallRows ? 1 : PanelTiles;
+        var chunkTiles = ChunkTiles(context, targets);
+        var panelTiles = m <= SmallRows ? 1 : chunkTiles;
         var scratch = (GemmJob.ScratchBytes(kernels, m, panelTiles) + 63) & ~63L;
         var packedBytes = ((long)tiles * kernels.TileRows * kernels.Padded(k) * sizeof(float) + 63) & ~63L;
         var memory = context.Scratch.Reserve(packedBytes + scratch * context.Threads);
         var packed = (float*)memory;
         Share(context, new PackJob(kernels, a, m, k, packed), tiles, (long)m * k);
-        var chunks = Targets.Of(targets, PanelTiles * kernels.TileColumns);
+        var chunks = Targets.Of(targets, chunkTiles * kernels.TileColumns);
         Share(context, new GemmJob(kernels, chunks, packed, m, panelTiles, memory + packedBytes, scratch), chunks.Chunks, Work(m, targets));
     }
 
@@ -120,6 +125,16 @@ public static unsafe class MatMul
         {
             Unsafe.AsRef(in job).Execute(chunk, 0);
         }
+    }
+
+    static int ChunkTiles(KernelContext context, ReadOnlySpan<Target> targets)
+    {
+        var rows = 0L;
+        foreach (ref readonly var target in targets)
+        {
+            rows += target.N;
+        }
+        return (int)Math.Clamp(rows / (context.Kernels.TileColumns * context.Threads * ChunksPerThread), PanelTilesMin, PanelTilesMax);
     }
 
     static long Work(int m, ReadOnlySpan<Target> targets)

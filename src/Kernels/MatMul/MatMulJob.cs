@@ -108,6 +108,9 @@ readonly unsafe struct PackJob(KernelSet kernels, float* a, int m, int k, float*
 readonly unsafe struct GemmJob(KernelSet kernels, Targets targets, float* packed, int m, int panelTiles, byte* scratch, long scratchBytes)
     : IChunkJob
 {
+    /// <summary>Up to here weights are fetched ahead, beyond it activations.</summary>
+    const int AheadRows = 128;
+
     public static long ScratchBytes(KernelSet kernels, int m, int panelTiles)
     {
         var tiles = (m + kernels.TileRows - 1) / kernels.TileRows;
@@ -149,17 +152,17 @@ readonly unsafe struct GemmJob(KernelSet kernels, Targets targets, float* packed
         var (height, width) = (kernels.TileRows, kernels.TileColumns);
         var padded = kernels.Padded(columns);
         var steps = padded / kernels.Lanes;
-        // While this panel is multiplied, the next one's weights travel to the cache, a line per step.
-        var call = 0;
-        var ahead = target.W + Math.Min((from + panelTiles * width) * target.RowBytes, target.N * target.RowBytes)
-            + (nint)k * target.Type.Size();
-        for (var row = 0; row < m; row += height)
+        var tileFloats = (nint)height * kernels.Padded(target.K);
+        var weights = new Ahead(target, from + panelTiles * width, panelTiles * width, k, (m + height - 1) / height * panelTiles);
+        var a = packed + (nint)k * height;
+        for (var row = 0; row < m; row += height, a += tileFloats)
         {
-            var a = packed + (nint)row * kernels.Padded(target.K) + (nint)k * height;
             var w = panel;
             for (var column = 0; column < rows; column += width, w += (nint)width * padded, sums += height * width)
             {
-                kernels.MultiplyTile(a, w, steps, sums, k == 0, ahead + (nint)call++ * steps * 64);
+                // Few rows wait for weights, many for the next tile of activations: two calls fetch half of it and the hardware goes on.
+                var ahead = m <= AheadRows ? weights.Next() : (byte*)(a + tileFloats) + Math.Min(column / width, 1) * Ahead.Bytes(steps);
+                kernels.MultiplyTile(a, w, steps, sums, k == 0, ahead);
             }
         }
     }
@@ -180,5 +183,35 @@ readonly unsafe struct GemmJob(KernelSet kernels, Targets targets, float* packed
                 }
             }
         }
+    }
+}
+
+/// <summary>
+/// The next panel's weights, fetched while a panel is multiplied and spread evenly over the calls: with few rows of activations a product is as
+/// slow as memory, which would rest while the tiles compute.
+/// </summary>
+unsafe struct Ahead
+{
+    readonly byte* _end;
+    readonly nint _perCall;
+    byte* _next;
+
+    public Ahead(in Target target, int from, int rows, int k, int calls)
+    {
+        var (first, last) = (Math.Min(from, target.N), Math.Min(from + rows, target.N));
+        var bytes = (last - first) * target.RowBytes;
+        _next = target.W + first * target.RowBytes + (nint)(bytes * ((double)k / target.K));
+        _end = target.W + first * target.RowBytes + (nint)(bytes * Math.Min(1, (double)(k + ReductionOrder.BlockK) / target.K));
+        _perCall = (nint)(_end - _next) / calls + 1;
+    }
+
+    /// <summary>What one call fetches: two lines per step.</summary>
+    public static int Bytes(int steps) => steps * 128;
+
+    public byte* Next()
+    {
+        var next = _next;
+        _next = next + _perCall < _end ? next + _perCall : _end;
+        return next;
     }
 }

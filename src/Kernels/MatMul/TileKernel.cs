@@ -72,9 +72,10 @@ static unsafe class TileKernel<S, V> where S : struct, ISimd<V> where V : struct
             c52 = S.Fma(a2, b, c52);
             c53 = S.Fma(a3, b, c53);
             Memory.Prefetch(ahead);
+            Memory.Prefetch(ahead + 64);
             a += 4 * S.Lanes;
             w += 6 * S.Lanes;
-            ahead += 64;
+            ahead += 128;
         }
         Add(sums, S.Sum4(c00, c01, c02, c03), first);
         Add(sums + 4, S.Sum4(c10, c11, c12, c13), first);

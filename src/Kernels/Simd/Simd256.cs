@@ -36,12 +36,11 @@ readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     [MethodImpl(Inline)]
     public static Vector256<float> LoadF16(ushort* source)
     {
-        // Exponent and mantissa are moved to their f32 places and the exponent re-biased by a product, which also normalises
-        // subnormals; the sign extension leaves the sign in bit 31.
-        var bits = Widen(source);
-        var magnitude = ((bits & Vector256.Create(0x7FFFu)) << 13).AsSingle() * Vector256.Create(Half16.Rebias);
-        var special = Vector256.GreaterThanOrEqual(magnitude, Vector256.Create(65536f)).AsUInt32() & Vector256.Create(0x7F800000u);
-        return (magnitude.AsUInt32() | special | ((bits & Vector256.Create(0x8000u)) << 16)).AsSingle();
+        // Sign-extended and moved to their f32 places; a product re-biases the exponent and normalises subnormals.
+        var bits = ((WidenSigned(source) << 13) & Vector256.Create(Half16.Places)).AsSingle();
+        var value = bits * Vector256.Create(Half16.Rebias);
+        var special = Vector256.GreaterThanOrEqual(Vector256.Abs(value), Vector256.Create(65536f));
+        return value | (special & Vector256.Create(float.PositiveInfinity));
     }
 
     [MethodImpl(Inline)]
@@ -136,6 +135,10 @@ readonly unsafe struct Simd256 : ISimd<Vector256<float>>
         var pairs = Vector128.MaxNative(value, Vector128.Shuffle(value, Vector128.Create(2, 3, 0, 1)));
         return MathF.Max(pairs.ToScalar(), pairs.GetElement(1));
     }
+
+    [MethodImpl(Inline)]
+    static Vector256<int> WidenSigned(ushort* source) =>
+        Vector256.WidenLower(Vector128.Load((short*)source).ToVector256Unsafe());
 
     [MethodImpl(Inline)]
     static Vector256<uint> Widen(ushort* source) => Vector256.WidenLower(Vector128.Load(source).ToVector256Unsafe());

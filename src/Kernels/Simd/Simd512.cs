@@ -36,12 +36,11 @@ readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     [MethodImpl(Inline)]
     public static Vector512<float> LoadF16(ushort* source)
     {
-        // Exponent and mantissa are moved to their f32 places and the exponent re-biased by a product, which also normalises
-        // subnormals; the sign extension leaves the sign in bit 31.
-        var bits = Widen(source);
-        var magnitude = ((bits & Vector512.Create(0x7FFFu)) << 13).AsSingle() * Vector512.Create(Half16.Rebias);
-        var special = Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(65536f)).AsUInt32() & Vector512.Create(0x7F800000u);
-        return (magnitude.AsUInt32() | special | ((bits & Vector512.Create(0x8000u)) << 16)).AsSingle();
+        // Sign-extended and moved to their f32 places; a product re-biases the exponent and normalises subnormals.
+        var bits = ((WidenSigned(source) << 13) & Vector512.Create(Half16.Places)).AsSingle();
+        var value = bits * Vector512.Create(Half16.Rebias);
+        var special = Vector512.GreaterThanOrEqual(Vector512.Abs(value), Vector512.Create(65536f));
+        return value | (special & Vector512.Create(float.PositiveInfinity));
     }
 
     [MethodImpl(Inline)]
@@ -115,6 +114,10 @@ readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     [MethodImpl(Inline)]
     public static float MaxLane(Vector512<float> value) =>
         Simd256.MaxLane(Vector256.MaxNative(value.GetLower(), value.GetUpper()));
+
+    [MethodImpl(Inline)]
+    static Vector512<int> WidenSigned(ushort* source) =>
+        Vector512.WidenLower(Vector256.Load((short*)source).ToVector512Unsafe());
 
     [MethodImpl(Inline)]
     static Vector512<uint> Widen(ushort* source) => Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe());
