@@ -20,32 +20,25 @@ sealed partial class EngineLoop
     readonly Inbox _inbox;
     readonly Scheduler _scheduler;
     readonly Sampler _sampler;
-    readonly RestoreCost _cost = new();
+    readonly Admissions _admissions;
     readonly Batch _batch;
     readonly float[] _logits;
     readonly float[] _raw;
-    readonly int _sequencesMax;
-    bool _isBlocked;
+    readonly Action<Sequence> _ended;
     bool _isStepping;
 
+    /// <param name="ended">Told when a sequence has ended.</param>
     public EngineLoop(
-        IModelRunner runner, KvMemory memory, KvBlob format, EngineOptions options, Inbox inbox, EngineMetrics metrics, TimeProvider time, ILogger log)
+        IModelRunner runner, KvMemory memory, KvBlob format, EngineOptions options, Inbox inbox, Scheduler scheduler,
+        Admissions admissions, EngineMetrics metrics, TimeProvider time, ILogger log, Action<Sequence> ended)
     {
-        (_runner, _memory, _format, _inbox, _metrics, _time, _log) = (runner, memory, format, inbox, metrics, time, log);
-        _sequencesMax = options.MaxSequences;
-        _scheduler = new Scheduler(options.MaxBatchTokens);
+        (_runner, _memory, _format, _inbox, _scheduler, _admissions) = (runner, memory, format, inbox, scheduler, admissions);
+        (_metrics, _time, _log, _ended) = (metrics, time, log, ended);
         _sampler = new Sampler(runner.VocabularySize);
         _batch = new Batch(options.MaxBatchTokens, options.MaxSequences);
         _logits = new float[options.MaxSequences * runner.VocabularySize];
         _raw = new float[runner.VocabularySize];
     }
-
-    /// <summary>Starts a restore; set before the loop runs.</summary>
-    public required Func<RestoreJob, bool> TryRestore { get; init; }
-
-    /// <summary>Told when a sequence leaves the queue that <see cref="EngineOptions.MaxQueue"/> bounds, and when one ends.</summary>
-    public required Action<Sequence> Dequeued { get; init; }
-    public required Action<Sequence> Ended { get; init; }
 
     public void Run()
     {
@@ -55,7 +48,7 @@ sealed partial class EngineLoop
             {
                 Receive();
                 Sweep();
-                Admit();
+                _admissions.Run();
                 Grow();
                 var ran = Step();
                 Report();
@@ -84,11 +77,10 @@ sealed partial class EngineLoop
                     _scheduler.Enqueue(submitted.Sequence);
                     break;
                 case EngineMessage.Restored restored:
-                    EndRestore(restored.Job);
+                    _admissions.EndRestore(restored.Job);
                     break;
                 case EngineMessage.Export export:
-                    var held = _memory.TryExport(export.Cache, export.Chunk, _format, out var blob, out var tokens);
-                    export.Answer.SetResult(held ? (blob, tokens) : null);
+                    Export(export);
                     break;
                 case EngineMessage.Drop drop:
                     Drop(drop.Cache);
@@ -139,9 +131,15 @@ sealed partial class EngineLoop
         sequence.PauseTimer?.Dispose();
         sequence.PauseTimer = null;
         sequence.IsPaused = pause;
-        if (pause)
+        if (pause && sequence.HasRoom)
         {
-            sequence.PauseTimer = _time.CreateTimer(_ => Abandon(sequence), null, Limits.ReaderPauseMax, Timeout.InfiniteTimeSpan);
+            // The reader came back between the look and the mark, and so without waking the loop.
+            sequence.IsPaused = false;
+        }
+        else if (pause)
+        {
+            sequence.PauseTimer = _time.CreateTimer(
+                _ => Abandon(sequence), null, Limits.ReaderPauseMax, Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -151,113 +149,21 @@ sealed partial class EngineLoop
         _inbox.Wake();
     }
 
-    /// <summary>First come, first served: the head of the queue waits for blocks, and everyone behind it.</summary>
-    void Admit()
-    {
-        while (!_isBlocked && _scheduler.Waiting.Count > 0 && _scheduler.Active < _sequencesMax)
-        {
-            var sequence = _scheduler.Waiting[0];
-            var spare = 1 + (_scheduler.Active / 8);
-            if (!_memory.TryAdmit(sequence.Cache, sequence.Request.Keep, spare, out var admission))
-            {
-                _isBlocked = true;
-                return;
-            }
-
-            if (sequence.IsAnnounced)
-            {
-                _scheduler.Start(sequence, SequenceState.Running);
-                continue;
-            }
-
-            Dequeued(sequence);
-            sequence.Admission = admission;
-            if (!StartRestore(sequence))
-            {
-                _scheduler.Start(sequence, SequenceState.Running);
-            }
-        }
-    }
-
-    /// <summary>Announces the sequence, or has its spill read first where that holds more.</summary>
-    bool StartRestore(Sequence sequence)
-    {
-        var cached = sequence.Admission.Cached;
-        var reusable = sequence.SpillTokens.Span.CommonPrefixLength(sequence.Request.Prompt.Span[..^1]);
-        var more = reusable - cached;
-        if (more <= 0)
-        {
-            Announce(sequence, null, false);
-            return false;
-        }
-
-        if (!_cost.IsWorth(more, _memory.Host.SizeOf(more)))
-        {
-            _metrics.Restored("skipped");
-            Announce(sequence, "computing was faster than restoring", true);
-            return false;
-        }
-
-        var from = cached / _memory.BlockTokens * _memory.BlockTokens;
-        var job = new RestoreJob(
-            sequence, sequence.Request.Spill!, sequence.Cache.Blocks.Memory, from, reusable, sequence.Request.Cancellation);
-        if (!TryRestore(job))
-        {
-            Announce(sequence, "too many restores under way", true);
-            return false;
-        }
-
-        _scheduler.Start(sequence, SequenceState.Restoring);
-        return true;
-    }
-
-    void EndRestore(RestoreJob job)
-    {
-        var sequence = (Sequence)job.Owner;
-        var resident = sequence.Admission.Cached;
-        var restored = job.Restored > resident;
-        _metrics.Restored(job.Reason is null ? "restored" : restored ? "partial" : "rejected");
-        _cost.Restored(job.Bytes, job.Elapsed);
-        if (job.Reason is not null)
-        {
-            LogRestoreIncomplete(sequence.Cache.Id, job.Restored, job.To, job.Reason);
-        }
-
-        sequence.State = SequenceState.Running;
-        _memory.Advance(sequence.Cache, Math.Max(job.Restored, resident));
-        Announce(sequence, job.Reason, true);
-    }
-
-    /// <param name="existed">Whether a spill held more than what was resident.</param>
-    void Announce(Sequence sequence, string? reason, bool existed)
-    {
-        var cached = sequence.Cache.Computed;
-        if (cached == 0 && reason is null && (sequence.Admission.Existed || sequence.SpillTokens.Length > 0))
-        {
-            (reason, existed) = ("the prompt does not start as the cached tokens do", true);
-        }
-
-        var origin = cached > sequence.Admission.Device ? CacheOrigin.Restored
-            : existed ? CacheOrigin.Recomputed
-            : cached > 0 ? CacheOrigin.Hit : CacheOrigin.New;
-        sequence.IsAnnounced = true;
-        _metrics.Admitted(sequence.PromptLength, cached);
-        sequence.Write(new TokenChunk { Kind = TokenChunkKind.Admitted, CachedTokens = cached, Cache = origin, CacheReason = reason });
-    }
-
-    /// <summary>Every decoding sequence gets a block for its next token, oldest first; the newest gives its own up if there is none.</summary>
+    /// <summary>Every decoding sequence gets a block for its next token, oldest first; if there is none, the newest gives
+    /// its own up.</summary>
     void Grow()
     {
         for (var i = 0; i < _scheduler.Running.Count; i++)
         {
             var sequence = _scheduler.Running[i];
-            while (sequence.State == SequenceState.Running && sequence.HasRoom && !_memory.TryGrow(sequence.Cache, sequence.Known))
+            while (sequence is { State: SequenceState.Running, IsPaused: false }
+                && !_memory.TryGrow(sequence.Cache, sequence.Known))
             {
                 var victim = _scheduler.Victim()!;
                 _metrics.Preempted();
                 _memory.Suspend(victim.Cache);
                 _scheduler.Preempt(victim);
-                _isBlocked = false;
+                _admissions.Unblock();
                 i -= victim.Order <= sequence.Order ? 1 : 0;
             }
         }
@@ -286,7 +192,7 @@ sealed partial class EngineLoop
         _metrics.Stepped(elapsed);
         if (_batch.Rows > plan.Length)
         {
-            _cost.Prefilled(_batch.Rows, elapsed);
+            _admissions.Cost.Prefilled(_batch.Rows, elapsed);
         }
 
         for (var i = 0; i < plan.Length; i++)
@@ -295,7 +201,8 @@ sealed partial class EngineLoop
             _memory.Advance(sequence.Cache, sequence.Cache.Computed + count);
             if (_batch.Sequences[i].LogitCount > 0)
             {
-                Publish(sequence, _logits.AsSpan(_batch.Sequences[i].LogitRow * _runner.VocabularySize, _runner.VocabularySize));
+                var row = _batch.Sequences[i].LogitRow * _runner.VocabularySize;
+                Publish(sequence, _logits.AsSpan(row, _runner.VocabularySize));
             }
         }
 
@@ -332,6 +239,19 @@ sealed partial class EngineLoop
         {
             var reason = sequence.IsStop(token) ? FinishReason.Stop : FinishReason.Length;
             End(sequence, new TokenChunk { Kind = TokenChunkKind.Finished, Reason = reason }, request.Keep);
+        }
+    }
+
+    void Export(EngineMessage.Export export)
+    {
+        try
+        {
+            var held = _memory.TryExport(export.Cache, export.Chunk, _format, out var blob, out var tokens);
+            export.Answer.SetResult(held ? (blob, tokens) : null);
+        }
+        catch (OutOfMemoryException e)
+        {
+            export.Answer.SetException(e);
         }
     }
 
@@ -400,20 +320,24 @@ sealed partial class EngineLoop
     {
         if (!sequence.IsAnnounced && sequence.State == SequenceState.Waiting)
         {
-            Dequeued(sequence);
+            _admissions.Dequeued(sequence);
+        }
+        else if (last.Failure?.Error == TurnError.Internal)
+        {
+            _memory.Discard(sequence.Cache);
         }
         else
         {
             _memory.Close(sequence.Cache, keep && !sequence.IsDropped);
         }
 
-        _isBlocked = false;
+        _admissions.Unblock();
         Pause(sequence, false);
         sequence.Cancelled.Unregister();
         _scheduler.Finish(sequence);
         sequence.Write(last);
         sequence.Complete();
-        Ended(sequence);
+        _ended(sequence);
     }
 
     void Report() => _metrics.Now(_scheduler.Active, _scheduler.Waiting.Count, _memory.Pool.Used, _memory.Host.BytesUsed);
@@ -426,7 +350,4 @@ sealed partial class EngineLoop
 
     [LoggerMessage(3, LogLevel.Warning, "The reply of {Cache} was not read for {Limit}; it ends.")]
     partial void LogAbandoned(CacheId cache, TimeSpan limit);
-
-    [LoggerMessage(4, LogLevel.Warning, "The cache of {Cache} was restored up to token {Restored} of {Wanted}: {Reason}.")]
-    partial void LogRestoreIncomplete(CacheId cache, int restored, int wanted, string reason);
 }

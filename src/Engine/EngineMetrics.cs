@@ -24,19 +24,22 @@ sealed class EngineMetrics : IDisposable
         var tag = new KeyValuePair<string, object?>("model", model);
         Gauge("hearth.requests.running", () => new(Volatile.Read(ref _running), tag), "Sequences that hold blocks.");
         Gauge("hearth.requests.waiting", () => new(Volatile.Read(ref _waiting), tag), "Accepted sequences without blocks.");
-        Gauge("hearth.kv.blocks_used", () => new(Volatile.Read(ref _blocksUsed), tag), "KV blocks of running sequences and kept caches.");
+        Gauge("hearth.kv.blocks_used", () => new(Volatile.Read(ref _blocksUsed), tag), "KV blocks held by anyone.");
         Gauge("hearth.kv.blocks_total", () => new(BlocksTotal, tag), "KV blocks on the device.");
         Gauge("hearth.kv.host_used", () => new(Volatile.Read(ref _hostBytesUsed), tag), "Spilled caches in host memory.", "By");
         Total("hearth.prompt.tokens", () => new(Volatile.Read(ref _promptTokens), tag), "Prompt tokens of admitted requests.");
         Total("hearth.prompt.cached_tokens", () => new(Volatile.Read(ref _cachedTokens), tag), "Of them, not computed again.");
         Total("hearth.generation.tokens", () => new(Volatile.Read(ref _generatedTokens), tag), "Tokens sampled.");
-        Total("hearth.preemptions", () => new(Volatile.Read(ref _preemptions), tag), "Running sequences whose blocks were taken.");
+        Total("hearth.preemptions", () => new(Volatile.Read(ref _preemptions), tag), "Sequences whose blocks were taken.");
         _restores = _meter.CreateCounter<long>("hearth.kv.restores", description: "Restores of spilled caches by result.");
         _stepSeconds = _meter.CreateHistogram(
             "hearth.engine.step",
             "s",
             "Time of one engine step.",
-            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5] });
+            advice: new InstrumentAdvice<double>
+            {
+                HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+            });
     }
 
     public int BlocksTotal { get; }
@@ -86,5 +89,6 @@ sealed class EngineMetrics : IDisposable
     void Gauge(string name, Func<Measurement<long>> value, string what, string? unit = null) =>
         _meter.CreateObservableGauge(name, value, unit, what);
 
-    void Total(string name, Func<Measurement<long>> value, string what) => _meter.CreateObservableCounter(name, value, null, what);
+    void Total(string name, Func<Measurement<long>> value, string what) =>
+        _meter.CreateObservableCounter(name, value, null, what);
 }

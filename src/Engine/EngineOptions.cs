@@ -31,7 +31,7 @@ public sealed record EngineOptions
         Check(
             MaxBatchTokens >= MaxSequences + Limits.PrefillTokensMin && MaxBatchTokens <= Limits.BatchTokensMax,
             nameof(MaxBatchTokens),
-            $"{nameof(MaxSequences)} + {Limits.PrefillTokensMin} (so that prompts go on beside decoding) to {Limits.BatchTokensMax}");
+            $"{nameof(MaxSequences)} + {Limits.PrefillTokensMin} (prompts go on beside decoding) to {Limits.BatchTokensMax}");
     }
 
     static void Check(bool condition, string name, string bounds)

@@ -12,7 +12,8 @@ abstract record EngineMessage
     public sealed record Restored(RestoreJob Job) : EngineMessage;
 
     /// <param name="Answer">The unsealed blob and the ids up to its end; null if that chunk is not held.</param>
-    public sealed record Export(CacheId Cache, int Chunk, TaskCompletionSource<(byte[] Blob, int[] Tokens)?> Answer) : EngineMessage;
+    public sealed record Export(CacheId Cache, int Chunk, TaskCompletionSource<(byte[] Blob, int[] Tokens)?> Answer)
+        : EngineMessage;
 
     public sealed record Drop(CacheId Cache, TaskCompletionSource Answer) : EngineMessage;
 }

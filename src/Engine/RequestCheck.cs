@@ -31,5 +31,6 @@ static class RequestCheck
         && float.IsFinite(options.FrequencyPenalty) && float.IsFinite(options.PresencePenalty)
         && options.TopLogprobs is >= 0 and <= Limits.TopLogprobsMax
         && (options.LogitBias is not { } bias
-            || (bias.Count <= Limits.LogitBiasMax && bias.All(pair => pair.Key >= 0 && pair.Key < vocabulary && !float.IsNaN(pair.Value))));
+            || (bias.Count <= Limits.LogitBiasMax
+                && bias.All(pair => pair.Key >= 0 && pair.Key < vocabulary && !float.IsNaN(pair.Value))));
 }

@@ -26,11 +26,13 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
     long _order;
     int _queued;
     int _alive;
+    int _isDisposed;
     volatile bool _isDraining;
 
     /// <param name="owned">Disposed of after the runner, in this order.</param>
     internal TokenEngine(
-        ModelCard model, IModelRunner runner, IKvBlocks blocks, EngineOptions options, ILogger log, TimeProvider time, params IDisposable[] owned)
+        ModelCard model, IModelRunner runner, IKvBlocks blocks, EngineOptions options, ILogger log, TimeProvider time,
+        params IDisposable[] owned)
     {
         options.Validate();
         (_options, _owned) = (options, [runner, .. owned]);
@@ -42,12 +44,11 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         _metrics = new EngineMetrics(model.Name, blocks.Count, blocks.BlockTokens, options.HostMemoryBytes);
         _restorer = new Restorer(
             _format, _memory.Host, options.MaxSequences, time, job => _inbox.TryPost(new EngineMessage.Restored(job)));
-        var loop = new EngineLoop(runner, _memory, _format, options, _inbox, _metrics, time, log)
-        {
-            TryRestore = _restorer.TryStart,
-            Dequeued = _ => Interlocked.Decrement(ref _queued),
-            Ended = _ => End(),
-        };
+        var scheduler = new Scheduler(options.MaxBatchTokens);
+        var admissions = new Admissions(
+            _memory, scheduler, _metrics, options.MaxSequences, log, _restorer.TryStart, _ => Interlocked.Decrement(ref _queued));
+        var loop = new EngineLoop(
+            runner, _memory, _format, options, _inbox, scheduler, admissions, _metrics, time, log, _ => End());
         _thread = new Thread(loop.Run) { Name = "hearth-engine", IsBackground = true };
         _thread.Start();
     }
@@ -62,7 +63,8 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         if (blocks == 0)
         {
             throw new ArgumentException(
-                $"Engine option {nameof(options.KvMemoryBytes)} must hold a block of this model: {model.KvLayout.BlockBytes} bytes.", nameof(options));
+                $"Engine option {nameof(options.KvMemoryBytes)} must hold one block: {model.KvLayout.BlockBytes} bytes.",
+                nameof(options));
         }
 
         var pool = new KvPool(model.KvLayout, blocks);
@@ -160,7 +162,8 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         }
     }
 
-    /// <summary>Refuses new requests and returns when the accepted ones have ended, or throws when cancelled; caches stay exportable.</summary>
+    /// <summary>Refuses new requests and returns when the accepted ones have ended, or throws when cancelled;
+    /// caches stay exportable.</summary>
     public Task DrainAsync(CancellationToken cancellationToken)
     {
         _isDraining = true;
@@ -176,6 +179,11 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _isDraining = true;
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+        {
+            return;
+        }
+
         _inbox.Close();
         _thread.Join();
         await _restorer.DisposeAsync();

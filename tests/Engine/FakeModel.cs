@@ -22,7 +22,8 @@ sealed class FakeKv(int blocks, int blockTokens = 8) : IKvBlocks
 
     public void Export(int block, int tokens, Span<byte> bytes) => MemoryMarshal.AsBytes(Block(block)[..tokens]).CopyTo(bytes);
 
-    public void Import(int block, int tokens, ReadOnlySpan<byte> bytes) => bytes.CopyTo(MemoryMarshal.AsBytes(Block(block)[..tokens]));
+    public void Import(int block, int tokens, ReadOnlySpan<byte> bytes) =>
+        bytes.CopyTo(MemoryMarshal.AsBytes(Block(block)[..tokens]));
 
     public void Fill(int block, ulong value) => Block(block).Fill(value);
 
@@ -37,7 +38,8 @@ sealed class FakeKv(int blocks, int blockTokens = 8) : IKvBlocks
     Span<ulong> Block(int block) => _content.AsSpan(block * blockTokens, blockTokens);
 }
 
-/// <summary>A model whose logits are a function of all keys and values it reads: a wrong, stale or foreign block changes the reply.
+/// <summary>A model whose logits are a function of all keys and values it reads: a wrong, stale or foreign block changes
+/// the reply.
 /// Before each step it poisons the blocks that nobody holds and checks the accounts.</summary>
 sealed class FakeRunner(FakeKv kv, int context = 4096) : IModelRunner
 {
@@ -56,6 +58,10 @@ sealed class FakeRunner(FakeKv kv, int context = 4096) : IModelRunner
     public int SequencesMax { get; private set; }
     public long BytesAllocated { get; private set; }
     public bool MeasuresAllocation { get; set; }
+
+    /// <summary>Gives rows of NaN.</summary>
+    public bool Spoils { get; set; }
+
     public Exception? Failure { set => _failure = value; }
 
     long _allocatedBefore;
@@ -128,6 +134,12 @@ sealed class FakeRunner(FakeKv kv, int context = 4096) : IModelRunner
         }
 
         var row = logits.Slice(sequence.LogitRow * Vocabulary, Vocabulary);
+        if (Spoils)
+        {
+            row.Fill(float.NaN);
+            return;
+        }
+
         for (var token = 0; token < Vocabulary; token++)
         {
             row[token] = (FakeKv.Next(all, token) >> 40) * (8f / (1 << 24));

@@ -66,7 +66,7 @@ sealed class Harness : IAsyncDisposable
 
     public Task<Reply> RunAsync(TokenRequest request) => ReadAsync(Submit(request));
 
-    /// <summary>Reads a reply and checks its form: at most one Admitted first, exactly one last chunk, nothing after it.</summary>
+    /// <summary>Reads a reply and checks its form: at most one Admitted, first; exactly one last chunk, last.</summary>
     public static async Task<Reply> ReadAsync(ChannelReader<TokenChunk> chunks)
     {
         var all = await chunks.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync();
@@ -74,7 +74,8 @@ sealed class Harness : IAsyncDisposable
         Assert.True(isLast[^1]);
         Assert.Equal(1, isLast.Count(last => last));
         Assert.All(all.Skip(1), chunk => Assert.NotEqual(TokenChunkKind.Admitted, chunk.Kind));
-        return new Reply([.. all.Where(chunk => chunk.Kind == TokenChunkKind.Token).Select(chunk => chunk.Token)], all[0], all[^1]);
+        var tokens = all.Where(chunk => chunk.Kind == TokenChunkKind.Token).Select(chunk => chunk.Token);
+        return new Reply([.. tokens], all[0], all[^1]);
     }
 
     /// <summary>The same request on an engine of its own: what the reply must be.</summary>

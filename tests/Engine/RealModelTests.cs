@@ -54,7 +54,13 @@ public sealed class RealModelTests : IDisposable
 
     TokenEngine Engine(int blocks) => TokenEngine.Create(
         _model,
-        new EngineOptions { Threads = 1, KvMemoryBytes = blocks * _model.KvLayout.BlockBytes, MaxBatchTokens = 80, MaxSequences = 16 },
+        new EngineOptions
+        {
+            Threads = 1,
+            KvMemoryBytes = blocks * _model.KvLayout.BlockBytes,
+            MaxBatchTokens = 80,
+            MaxSequences = 16,
+        },
         NullLogger.Instance,
         new ManualTime());
 
@@ -64,7 +70,8 @@ public sealed class RealModelTests : IDisposable
         return [.. Enumerable.Range(0, count).Select(_ => random.Next(_model.Card.VocabularySize))];
     }
 
-    static Task<Reply> RunAsync(TokenEngine engine, string cache, int[] prompt, ICacheSpill? spill = null, string scope = "tenant")
+    static Task<Reply> RunAsync(
+        TokenEngine engine, string cache, int[] prompt, ICacheSpill? spill = null, string scope = "tenant")
     {
         var request = Harness.Request(cache, prompt, 40) with { Scope = scope, Spill = spill };
         Assert.Equal(TurnError.None, engine.TrySubmit(request, out var chunks));

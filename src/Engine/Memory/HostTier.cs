@@ -8,7 +8,8 @@ sealed class HostCopy(int tokens, byte[][] pieces, long bytes)
     public ReadOnlySpan<byte[]> Pieces => pieces;
 }
 
-/// <summary>The budget of host memory for spilled caches. Who is dropped when it is full is <see cref="KvMemory"/>'s decision.</summary>
+/// <summary>The budget of host memory for spilled caches. Who is dropped when it is full is
+/// <see cref="KvSpace"/>'s decision.</summary>
 sealed class HostTier(IKvBlocks blocks, long bytesTotal)
 {
     public long BytesTotal => bytesTotal;

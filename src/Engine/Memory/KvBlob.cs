@@ -36,7 +36,8 @@ sealed class KvBlob(string fingerprint, int blockTokens, int tokenBytes)
     public void Seal(byte[] blob, int first, ReadOnlySpan<int> tokens)
     {
         WriteHeader(blob, first, tokens.Length - first, HashOf(tokens));
-        BinaryPrimitives.WriteUInt32LittleEndian(blob.AsSpan(blob.Length - TrailerBytes), Crc32C.Compute(blob.AsSpan(0, blob.Length - TrailerBytes)));
+        var content = blob.AsSpan(0, blob.Length - TrailerBytes);
+        BinaryPrimitives.WriteUInt32LittleEndian(blob.AsSpan(content.Length), Crc32C.Compute(content));
     }
 
     /// <summary>Compares a foreign blob with what it must be.</summary>

@@ -44,9 +44,16 @@ sealed class KvCache(CacheId id, string scope, TokenList tokens, int tokenBytes)
         Publish();
     }
 
-    public void SetHost(HostCopy? copy)
+    /// <summary>Its blocks are gone; a copy took their place, or nothing.</summary>
+    public void MoveTo(HostCopy? copy)
     {
-        Host = copy;
+        (Host, Computed) = (copy, 0);
+        Publish();
+    }
+
+    public void ForgetHost()
+    {
+        Host = null;
         Publish();
     }
 

@@ -49,7 +49,8 @@ sealed class PrefixIndex
     }
 
     /// <summary>Makes a used block findable after <paramref name="parent"/> (-1: first of its scope).</summary>
-    /// <returns>The block that stands for these tokens now: this one, or the one that was known before; -1 if it cannot be indexed.</returns>
+    /// <returns>The block that stands for these tokens now: this one, or the one that was known before;
+    /// -1 if it cannot be indexed.</returns>
     public int Add(string scope, int parent, ReadOnlySpan<int> tokens, int block)
     {
         var above = parent >= 0 ? parent : Root(scope);

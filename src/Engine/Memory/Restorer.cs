@@ -3,8 +3,10 @@ using Hearth.Contracts;
 
 namespace Hearth.Engine.Memory;
 
-/// <summary>Tokens [From, To) of a spill on their way into blocks that belong to one sequence alone; From is a multiple of a block.</summary>
-sealed class RestoreJob(object owner, ICacheSpill spill, ReadOnlyMemory<int> blocks, int from, int to, CancellationToken cancellation)
+/// <summary>Tokens [From, To) of a spill on their way into blocks that belong to one sequence alone;
+/// From is a multiple of a block.</summary>
+sealed class RestoreJob(
+    object owner, ICacheSpill spill, ReadOnlyMemory<int> blocks, int from, int to, CancellationToken cancellation)
 {
     public object Owner => owner;
     public ICacheSpill Spill => spill;
@@ -23,7 +25,8 @@ sealed class RestoreJob(object owner, ICacheSpill spill, ReadOnlyMemory<int> blo
     public string? Reason { get; set; }
 }
 
-/// <summary>Reads, checks and copies spilled chunks beside the engine's thread. A broken chunk ends a job; what came before it counts.</summary>
+/// <summary>Reads, checks and copies spilled chunks beside the engine's thread. A broken chunk ends a job;
+/// what came before it counts.</summary>
 sealed class Restorer : IAsyncDisposable
 {
     readonly Channel<RestoreJob> _jobs;
@@ -92,7 +95,8 @@ sealed class Restorer : IAsyncDisposable
             var chunk = job.Restored / Limits.ChunkTokens;
             var first = chunk * Limits.ChunkTokens;
             var end = Math.Min(tokens.Length, first + Limits.ChunkTokens);
-            var blob = await job.Spill.ReadAsync(chunk, cancellation).AsTask().WaitAsync(Limits.RestoreReadMax, _time, cancellation);
+            var read = job.Spill.ReadAsync(chunk, cancellation).AsTask();
+            var blob = await read.WaitAsync(Limits.RestoreReadMax, _time, cancellation);
             var reason = blob is not { Length: > 0 } ? "gone" : _format.Verify(blob.Value.Span, first, tokens.Span[..end]);
             if (reason is not null)
             {

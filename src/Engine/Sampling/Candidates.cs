@@ -3,7 +3,7 @@ using System.Numerics.Tensors;
 
 namespace Hearth.Engine.Sampling;
 
-/// <summary>Picks the best of a row of scores without sorting the row. Reused for every row; allocates nothing after the constructor.
+/// <summary>Picks the best of a row of scores without sorting the row. Reused for every row without allocating.
 /// A candidate is a score and an id in one sortable number, so equal scores have one order: the lower id goes first
 /// (the reference leaves it to an unstable sort).</summary>
 sealed class Candidates(int vocabulary)

@@ -22,7 +22,8 @@ sealed class Penalties
     }
 
     public static bool Needed(SamplingOptions options) =>
-        options.RepetitionPenalty != 1 || options.FrequencyPenalty != 0 || options.PresencePenalty != 0 || options.LogitBias is { Count: > 0 };
+        options.RepetitionPenalty != 1 || options.FrequencyPenalty != 0 || options.PresencePenalty != 0
+        || options.LogitBias is { Count: > 0 };
 
     public void Add(int token) => Count(token, 1);
 

@@ -127,7 +127,8 @@ sealed class Sampler(int vocabulary)
         _candidates.Gather(scores, float.NegativeInfinity);
     }
 
-    /// <summary>Keeps the smallest set of the best whose mass reaches the target: a candidate stays while less lies before it.</summary>
+    /// <summary>Keeps the smallest set of the best whose mass reaches the target: a candidate stays while less lies before
+    /// it.</summary>
     void KeepMass(float max, double mass)
     {
         _candidates.Sort();

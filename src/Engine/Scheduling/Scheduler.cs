@@ -49,13 +49,14 @@ sealed class Scheduler(int budgetMax)
         sequence.State = SequenceState.Done;
     }
 
-    /// <summary>The sequence that gives its blocks up first: one whose reader is behind, else the newest; null if none can.</summary>
+    /// <summary>The sequence that gives its blocks up first: one whose reader is behind, else the newest;
+    /// null if none can.</summary>
     public Sequence? Victim()
     {
         Sequence? victim = null;
         foreach (var sequence in _running)
         {
-            if (sequence.State == SequenceState.Running && (victim is null || victim.HasRoom || !sequence.HasRoom))
+            if (sequence.State == SequenceState.Running && (victim is null || !victim.IsPaused || sequence.IsPaused))
             {
                 victim = sequence;
             }
@@ -72,7 +73,7 @@ sealed class Scheduler(int budgetMax)
         var budget = budgetMax;
         foreach (var sequence in _running)
         {
-            if (sequence.State != SequenceState.Running || !sequence.HasRoom)
+            if (sequence.State != SequenceState.Running || sequence.IsPaused)
             {
                 continue;
             }
@@ -116,7 +117,8 @@ sealed class Scheduler(int budgetMax)
         var share = Math.Min(oldest.Remaining, Math.Max(1, budget / Limits.OldestPromptShare));
         budget -= share;
         _prompts.RemoveAt(0);
-        _prompts.Sort(static (a, b) => a.Remaining != b.Remaining ? a.Remaining.CompareTo(b.Remaining) : a.Order.CompareTo(b.Order));
+        _prompts.Sort(static (a, b) =>
+            a.Remaining != b.Remaining ? a.Remaining.CompareTo(b.Remaining) : a.Order.CompareTo(b.Order));
         foreach (var sequence in _prompts)
         {
             var tokens = Math.Min(sequence.Remaining, budget);

@@ -16,7 +16,7 @@ enum SequenceState
     Done,
 }
 
-/// <summary>One reply on its way. What is left to do follows from three numbers: tokens computed, tokens known, tokens at most.</summary>
+/// <summary>One reply on its way. What is left to do follows from three numbers: tokens computed, known, and at most.</summary>
 sealed class Sequence(long order, TokenRequest request, long seed, KvCache cache, int knownMax)
 {
     readonly Channel<TokenChunk> _chunks = Channel.CreateBounded<TokenChunk>(

@@ -81,7 +81,8 @@ public class KvMemoryTests
             return;
         }
 
-        int[] tokens = [.. Harness.Tokens(random.Next(3), random.Next(1, 90)), .. Harness.Tokens(random.Next(3), random.Next(1, 30))];
+        int[] Part(int longest) => Harness.Tokens(random.Next(3), random.Next(1, longest));
+        int[] tokens = [.. Part(90), .. Part(30)];
         var cache = memory.Create(new CacheId($"c{id}"), $"scope {id % 2}", new TokenList(tokens, 0));
         if (memory.TryAdmit(cache, random.Next(4) > 0, 1, out var admission))
         {

@@ -37,7 +37,7 @@ public class SamplerTests
                 FrequencyPenalty = expected.GetProperty("frequency_penalty").GetSingle(),
                 PresencePenalty = expected.GetProperty("presence_penalty").GetSingle(),
             };
-            var logits = Floats(golden.RootElement.GetProperty("vectors").GetProperty(expected.GetProperty("vector").GetString()!));
+            var logits = Logits(golden.RootElement, expected);
             new Penalties(options, Ints(expected.GetProperty("counted_output_ids")), 0).Apply(logits);
             AssertClose(Floats(expected.GetProperty("scores")), logits);
         }
@@ -52,8 +52,13 @@ public class SamplerTests
         for (var round = 0; round < 12; round++)
         {
             var spread = 1 << (round % 6);
-            float[] scores = [.. Enumerable.Range(0, Vocabulary).Select(_ => MathF.Round((float)(random.NextDouble() * spread), 3))];
-            var options = new SamplingOptions { TopK = (round % 3) * 1500, TopP = round % 2 == 0 ? 0.9f : 1, MinP = round % 4 == 3 ? 0.2f : 0.01f };
+            float[] scores = [.. Enumerable.Range(0, Vocabulary).Select(_ => MathF.Round(random.NextSingle() * spread, 3))];
+            var options = new SamplingOptions
+            {
+                TopK = (round % 3) * 1500,
+                TopP = round % 2 == 0 ? 0.9f : 1,
+                MinP = round % 4 == 3 ? 0.2f : 0.01f,
+            };
             Assert.True(sampler.Filter(scores, scores.Max(), options));
             Assert.Equal(Expected(scores, options), Kept(sampler));
         }
@@ -124,8 +129,8 @@ public class SamplerTests
 
     static void Compare(JsonElement root, JsonElement expected, SamplingOptions options)
     {
-        var what = $"{expected.GetProperty("vector").GetString()} {expected.GetProperty("processor").GetString()} {expected.GetProperty("params")}";
-        var logits = Floats(root.GetProperty("vectors").GetProperty(expected.GetProperty("vector").GetString()!));
+        var what = $"{expected.GetProperty("vector")} {expected.GetProperty("processor")} {expected.GetProperty("params")}";
+        var logits = Logits(root, expected);
         if (Penalties.Needed(options))
         {
             new Penalties(options, Ints(expected.GetProperty("input_ids")), 0).Apply(logits);
@@ -150,6 +155,9 @@ public class SamplerTests
         AssertClose(wanted, [.. probabilities.Take(wanted.Length)]);
     }
 
+    static float[] Logits(JsonElement root, JsonElement expected) =>
+        Floats(root.GetProperty("vectors").GetProperty(expected.GetProperty("vector").GetString()!));
+
     static SamplingOptions? Options(JsonElement expected)
     {
         var parameters = expected.GetProperty("params");
@@ -160,7 +168,8 @@ public class SamplerTests
             return null;
         }
 
-        float Value(string name, float otherwise) => parameters.TryGetProperty(name, out var value) ? value.GetSingle() : otherwise;
+        float Value(string name, float otherwise) =>
+            parameters.TryGetProperty(name, out var value) ? value.GetSingle() : otherwise;
         return new SamplingOptions
         {
             Temperature = Value("temperature", 1),
@@ -186,7 +195,8 @@ public class SamplerTests
         if (options.TopP < 1)
         {
             var (total, before) = (order.Sum(i => Math.Exp(scores[i] - max)), 0.0);
-            order = [.. order.TakeWhile(i => (before += Math.Exp(scores[i] - max)) - Math.Exp(scores[i] - max) < options.TopP * total)];
+            double Exp(int i) => Math.Exp(scores[i] - max);
+            order = [.. order.TakeWhile(i => (before += Exp(i)) - Exp(i) < options.TopP * total)];
         }
 
         return [.. order.Where(i => Math.Exp(scores[i] - max) >= options.MinP).Order()];
@@ -204,7 +214,8 @@ public class SamplerTests
         Assert.Equal(expected.Length, actual.Length);
         for (var i = 0; i < expected.Length; i++)
         {
-            Assert.True(expected[i] == actual[i] || Math.Abs(expected[i] - actual[i]) < 1e-5, $"[{i}]: {expected[i]} and {actual[i]}");
+            var close = expected[i] == actual[i] || Math.Abs(expected[i] - actual[i]) < 1e-5;
+            Assert.True(close, $"[{i}]: {expected[i]} and {actual[i]}");
         }
     }
 }

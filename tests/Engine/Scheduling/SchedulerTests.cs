@@ -16,12 +16,14 @@ public class SchedulerTests
         {
             var budget = random.Next(40, 200);
             var scheduler = new Scheduler(budget);
-            var sequences = Enumerable.Range(0, random.Next(1, 24)).Select(_ => Start(scheduler, random.Next(3) == 0 ? 1 : random.Next(1, 300))).ToArray();
+            var prompts = Enumerable.Range(0, random.Next(1, 24)).Select(_ => random.Next(3) == 0 ? 1 : random.Next(1, 300));
+            var sequences = prompts.Select(prompt => Start(scheduler, prompt)).ToArray();
             var plan = scheduler.Plan().ToArray();
             Assert.Equal(Math.Min(budget, sequences.Sum(sequence => sequence.Remaining)), plan.Sum(slice => slice.Tokens));
             Assert.Equal(plan.Length, plan.Select(slice => slice.Sequence).Distinct().Count());
             Assert.All(plan, slice => Assert.InRange(slice.Tokens, 1, slice.Sequence.Remaining));
-            Assert.All(sequences.Where(sequence => sequence.Remaining == 1), sequence => Assert.Contains(new Slice(sequence, 1), plan));
+            var decoding = sequences.Where(sequence => sequence.Remaining == 1);
+            Assert.All(decoding, sequence => Assert.Contains(new Slice(sequence, 1), plan));
         }
     }
 
