@@ -37,6 +37,8 @@ sealed class CpuDevice : IDevice
 
     public BufferId Allocate(int width)
     {
+        if ((long)RowsMax * width > int.MaxValue)
+            throw new ArgumentException($"{RowsMax} rows of {width} are too many for a step: allow fewer tokens per batch");
         _buffers.Add(new NativeBuffer((long)RowsMax * width * sizeof(float)));
         return new(_buffers.Count - 1, width);
     }
