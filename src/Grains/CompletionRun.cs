@@ -13,24 +13,18 @@ static class CompletionRun
         try
         {
             var model = models.Require(turn.Model);
-            int[] prompt = turn.PromptTokens is { } tokens ? [.. tokens] : model.Tokenizer.Encode(turn.Prompt ?? "", addSpecialTokens: true);
+            int[] prompt = turn.PromptTokens is { } tokens
+                ? [.. tokens]
+                : model.Tokenizer.Encode(turn.Prompt ?? "", addSpecialTokens: true);
             if (Array.FindIndex(prompt, t => (uint)t >= (uint)model.Card.VocabularySize) is var bad and >= 0)
             {
-                throw new TurnRefusedException(new TurnFailure(TurnError.InvalidRequest,
+                throw new TurnFailedException(new TurnFailure(TurnError.InvalidRequest,
                     $"{prompt[bad]} is no token of this model, which has {model.Card.VocabularySize}.", "prompt"));
             }
             var request = ChoiceSet.Request(model, turn.Generation,
                 $"{turn.Tenant}/#completion#{Guid.NewGuid():N}", $"{turn.Tenant}/{turn.CacheSalt}", prompt);
-            var replies = await ChoiceSet.RunAsync(model, turn.Generation, request with { Keep = false }, live.Append, admitted => new TurnStarted
-            {
-                Turn = turn.Id,
-                Conversation = new ConversationId(""),
-                Silo = silo,
-                PromptTokens = prompt.Length,
-                CachedTokens = admitted.CachedTokens,
-                Cache = admitted.Cache,
-                CacheReason = admitted.CacheReason,
-            }, live.Cancellation);
+            var replies = await ChoiceSet.RunAsync(model, turn.Generation, request with { Keep = false }, live.Append,
+                admitted => Started(turn.Id, new ConversationId(""), silo, prompt.Length, admitted), live.Cancellation);
             live.Append(new TurnFinished
             {
                 Usage = new Usage(prompt.Length, replies.Sum(r => r.Tokens.Count), replies[0].CachedTokens),
@@ -46,4 +40,17 @@ static class CompletionRun
             live.Fail(Failures.Broke);
         }
     }
+
+    /// <summary>A turn's first event, as the engine's first chunk gives it.</summary>
+    public static TurnStarted Started(
+        TurnId turn, ConversationId conversation, string silo, int promptTokens, TokenChunk admitted) => new()
+        {
+            Turn = turn,
+            Conversation = conversation,
+            Silo = silo,
+            PromptTokens = promptTokens,
+            CachedTokens = admitted.CachedTokens,
+            Cache = admitted.Cache,
+            CacheReason = admitted.CacheReason,
+        };
 }

@@ -15,7 +15,6 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     readonly Dictionary<TurnId, LiveTurn> _turns = [];
     readonly CacheSpiller _spiller = new(services.Blobs, context, services.SpillLimit, services.Logger);
     volatile bool _running;
-    volatile string _model = "";
 
     /// <summary>Touched in the grain's turn only.</summary>
     internal List<Entry> Entries { get; private set; } = [];
@@ -23,7 +22,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     /// <summary>The tokens of prompt and replies exactly as the engine had them, as of the last commit.</summary>
     internal int[] Tokens { get; private set; } = [];
 
-    internal ConversationState State { get; private set; } = new("", 0);
+    internal ConversationState State { get; private set; } = ConversationState.None;
 
     internal CacheSpiller Spiller => _spiller;
     internal ConversationServices Services => services;
@@ -43,9 +42,10 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
 
     public static CacheId CacheOf(GrainId id) => new(id.ToString());
 
-    /// <summary>Joins the turn of this id that waits or runs, or queues it. Thread-safe. Who gets a turn reads it, then leaves it.</summary>
+    /// <summary>Joins the turn of this id that waits or runs, or queues it. Thread-safe.
+    /// Who gets a turn reads it, then leaves it.</summary>
     /// <exception cref="GrainRefusedException">The mailbox is full, or this activation is ending.</exception>
-    /// <exception cref="TurnRefusedException">The id is in use for another turn.</exception>
+    /// <exception cref="TurnFailedException">The id is in use for another turn.</exception>
     public LiveTurn Join(ChatTurn turn)
     {
         lock (_turns)
@@ -104,7 +104,11 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
             return false;
         var model = services.Models.Require(State.Model);
         await _spiller.StopAsync(finish: true);
-        await _spiller.WriteAsync(model, Cache, Tokens, CancellationToken.None);
+        if (!await _spiller.WriteAsync(model, Cache, Tokens, CancellationToken.None))
+        {
+            throw new TurnFailedException(TurnError.StoreUnavailable,
+                "The cache could not be written to the store, and stays where it is; the silo's log says why.");
+        }
         await model.Engine.DropAsync(Cache, CancellationToken.None);
         return true;
     }
@@ -116,7 +120,6 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
             Entries = [.. stored.Log.Select(Entry.FromBytes)];
             Tokens = TokenBytes.Read(stored.Journal);
             State = ConversationState.FromBytes(stored.Summary.State);
-            _model = State.Model;
         }
         await _spiller.LoadAsync(cancellationToken);
     }
@@ -135,7 +138,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
 
     /// <summary>Writes a step and, once it is on disk, makes it this grain's state.</summary>
     /// <param name="turn">The pending turn that it commits; null for a step without one.</param>
-    /// <exception cref="TurnRefusedException">Somebody else owns the conversation.</exception>
+    /// <exception cref="TurnFailedException">Somebody else owns the conversation.</exception>
     /// <exception cref="StoreException">The store failed; nothing is changed in memory.</exception>
     internal async Task CommitAsync(
         ChatTurn? turn, int keep, List<Entry> added, int[] tokens, ConversationState state, ReadOnlyMemory<byte> result)
@@ -159,10 +162,10 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
         if (outcome is not (CommitOutcome.Done or CommitOutcome.Duplicate))
         {
             Context.Deactivate(outcome == CommitOutcome.Fenced ? DeactivationReason.Fenced : DeactivationReason.Uncertain);
-            throw new TurnRefusedException(new TurnFailure(TurnError.Fenced,
+            throw new TurnFailedException(new TurnFailure(TurnError.Fenced,
                 $"The conversation has moved to another activation ({outcome}).", null, Limits.RetryAfter));
         }
-        (Entries, Tokens, State, _model) = (entries, tokens, state, state.Model);
+        (Entries, Tokens, State) = (entries, tokens, state);
     }
 
     /// <summary>Asks again when the store did not say whether it wrote: the turn's record tells.</summary>
@@ -218,7 +221,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
         }
     }
 
-    internal static TurnRefusedException Conflict(TurnId id) => new(new TurnFailure(TurnError.IdempotencyConflict,
+    internal static TurnFailedException Conflict(TurnId id) => new(new TurnFailure(TurnError.IdempotencyConflict,
         $"The turn id {id} was used before with another request."));
 }
 

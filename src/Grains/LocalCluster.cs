@@ -9,7 +9,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Hearth.Grains;
 
-/// <summary>A cluster of one silo: every conversation lives here. Dispose it before the engines: running turns end, caches are written.</summary>
+/// <summary>A cluster of one silo: every conversation lives here. Dispose it before the engines: running turns end, and
+/// caches are written.</summary>
 public sealed class LocalCluster : ICluster, IAsyncDisposable
 {
     readonly ConversationServices _services;
@@ -20,14 +21,16 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         GrainHostOptions options, IGrainStore store, IBlobStore blobs, ModelCatalog models, TimeProvider time, ILogger logger)
     {
         _services = new ConversationServices(store, blobs, models, time, new SemaphoreSlim(Limits.SpillsAtOnce), logger);
-        _host = new GrainHost<ConversationGrain>(options, store, context => new ConversationGrain(context, _services), time, logger);
+        _host = new GrainHost<ConversationGrain>(
+            options, store, context => new ConversationGrain(context, _services), time, logger);
     }
 
     public IReadOnlyList<ModelCard> Models => [.. _services.Models.Served.Select(m => m.Card)];
 
     public ClusterStatus Status => _services.Models.Status(_stopping);
 
-    public async IAsyncEnumerable<TurnEvent> RunTurnAsync(ChatTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<TurnEvent> RunTurnAsync(
+        ChatTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var (live, failure) = await JoinAsync(turn, cancellationToken);
         if (live is null)
@@ -64,46 +67,48 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         }
     }
 
-    public async ValueTask<ConversationId?> FindByHistoryAsync(
-        TenantId tenant, string historyHash, CancellationToken cancellationToken) =>
-        await _services.Store.FindAsync(tenant.Value, historyHash, cancellationToken) is { } grain
-            ? new ConversationId(grain.Name)
-            : null;
+    public ValueTask<ConversationId?> FindByHistoryAsync(
+        TenantId tenant, string historyHash, CancellationToken cancellationToken) => TellAsync<ConversationId?>(async () =>
+        await _services.Store.FindAsync(tenant.Value, historyHash, cancellationToken) is { } found
+            ? new ConversationId(found.Name)
+            : null);
 
-    public ValueTask<int[]> TokenizeAsync(string model, string text, bool addSpecialTokens, CancellationToken cancellationToken) =>
+    public ValueTask<int[]> TokenizeAsync(
+        string model, string text, bool addSpecialTokens, CancellationToken cancellationToken) =>
         ValueTask.FromResult(_services.Models.Require(model).Tokenizer.Encode(text, addSpecialTokens));
 
     public ValueTask<int[]> TokenizeChatAsync(
-        string model, IReadOnlyList<ConversationItem> items, CancellationToken cancellationToken)
+        string model, IReadOnlyList<ConversationItem> items, CancellationToken cancellationToken) => TellAsync(() =>
     {
         var served = _services.Models.Require(model);
         var segments = PromptRenderer.Render(served, items, null, _services.Time.GetUtcNow(), cancellationToken);
         return ValueTask.FromResult(served.Tokenizer.Encode(segments));
-    }
+    });
 
     public ValueTask<string> DetokenizeAsync(string model, IReadOnlyList<int> tokens, CancellationToken cancellationToken) =>
         ValueTask.FromResult(_services.Models.Require(model).Tokenizer.Decode([.. tokens], skipSpecialTokens: false));
 
-    public async ValueTask<IReadOnlyList<ConversationInfo>> ListConversationsAsync(
-        TenantId tenant, int limit, CancellationToken cancellationToken) =>
-        [.. (await _services.Store.ListAsync(tenant.Value, limit, cancellationToken)).Select(Describe)];
+    public ValueTask<IReadOnlyList<ConversationInfo>> ListConversationsAsync(
+        TenantId tenant, int limit, CancellationToken cancellationToken) => TellAsync<IReadOnlyList<ConversationInfo>>(
+        async () => [.. (await _services.Store.ListAsync(tenant.Value, limit, cancellationToken)).Select(Describe)]);
 
-    public async ValueTask<ConversationInfo?> DescribeConversationAsync(
-        TenantId tenant, ConversationId id, CancellationToken cancellationToken) =>
-        await _services.Store.DescribeAsync(GrainOf(tenant, id), cancellationToken) is { } summary ? Describe(summary) : null;
+    public ValueTask<ConversationInfo?> DescribeConversationAsync(
+        TenantId tenant, ConversationId id, CancellationToken cancellationToken) => TellAsync(async () =>
+        await _services.Store.DescribeAsync(GrainOf(tenant, id), cancellationToken) is { } summary ? Describe(summary) : null);
 
-    public async ValueTask<ConversationInfo?> SpillConversationAsync(
-        TenantId tenant, ConversationId id, CancellationToken cancellationToken)
+    public ValueTask<ConversationInfo?> SpillConversationAsync(
+        TenantId tenant, ConversationId id, CancellationToken cancellationToken) => TellAsync(async () =>
     {
         var grain = GrainOf(tenant, id);
         if (await _services.Store.DescribeAsync(grain, cancellationToken) is null)
             return null;
         await _host.CallAsync(grain, g => g.SpillAsync(), cancellationToken);
         return await DescribeConversationAsync(tenant, id, cancellationToken);
-    }
+    });
 
     /// <summary>The tombstone comes first: whatever still runs cannot write any more.</summary>
-    public async ValueTask<bool> DeleteConversationAsync(TenantId tenant, ConversationId id, CancellationToken cancellationToken)
+    public ValueTask<bool> DeleteConversationAsync(
+        TenantId tenant, ConversationId id, CancellationToken cancellationToken) => TellAsync(async () =>
     {
         var grain = GrainOf(tenant, id);
         if (!await _services.Store.DeleteAsync(grain, cancellationToken))
@@ -113,34 +118,45 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
             await model.Engine.DropAsync(ConversationGrain.CacheOf(grain), CancellationToken.None);
         await _services.Blobs.ClearAsync(grain, CancellationToken.None);
         return true;
-    }
+    });
 
     /// <summary>Cuts a conversation after one of its items, as to edit or to ask again what follows it.</summary>
     /// <returns>False if the tenant has no such conversation, or it no such item.</returns>
-    public async ValueTask<bool> TruncateConversationAsync(
-        TenantId tenant, ConversationId id, string lastItem, CancellationToken cancellationToken)
-    {
-        var grain = GrainOf(tenant, id);
-        return await _services.Store.DescribeAsync(grain, cancellationToken) is not null
-            && await _host.CallAsync(grain, g => g.TruncateAsync(lastItem), cancellationToken);
-    }
+    public ValueTask<bool> TruncateConversationAsync(
+        TenantId tenant, ConversationId id, string lastItem, CancellationToken cancellationToken) => TellAsync(async () =>
+        await _services.Store.DescribeAsync(GrainOf(tenant, id), cancellationToken) is not null
+            && await _host.CallAsync(GrainOf(tenant, id), g => g.TruncateAsync(lastItem), cancellationToken));
 
-    /// <summary>Begins a conversation as the copy of another one, up to an item (to its end with null); its cache is shared.</summary>
+    /// <summary>Begins a conversation as the copy of another up to an item (to its end with null), with which it shares
+    /// the cache.</summary>
     /// <returns>False if the source or its item does not exist, or the target has begun already.</returns>
-    public async ValueTask<bool> ForkConversationAsync(
-        TenantId tenant, ConversationId source, ConversationId target, string? lastItem, CancellationToken cancellationToken)
+    public ValueTask<bool> ForkConversationAsync(TenantId tenant, ConversationId source, ConversationId target, string? lastItem,
+        CancellationToken cancellationToken) => TellAsync(async () =>
     {
-        var from = GrainOf(tenant, source);
+        var (from, to) = (GrainOf(tenant, source), GrainOf(tenant, target));
         return await _services.Store.DescribeAsync(from, cancellationToken) is not null
             && await _host.CallAsync(from, g => g.CopyAsync(lastItem), cancellationToken) is var (entries, tokens, state)
-            && await _host.CallAsync(GrainOf(tenant, target), g => g.AdoptAsync(entries, tokens, state), cancellationToken);
-    }
+            && await _host.CallAsync(to, g => g.AdoptAsync(entries, tokens, state), cancellationToken);
+    });
 
     public async ValueTask DisposeAsync()
     {
         _stopping = true;
         await _host.DisposeAsync();
         _services.SpillLimit.Dispose();
+    }
+
+    /// <summary>Says in the words of the contract why a call failed.</summary>
+    static async ValueTask<T> TellAsync<T>(Func<ValueTask<T>> call)
+    {
+        try
+        {
+            return await call();
+        }
+        catch (Exception e) when (e is not (OperationCanceledException or TurnFailedException) && Failures.Of(e) is { } failure)
+        {
+            throw new TurnFailedException(failure);
+        }
     }
 
     static GrainId GrainOf(TenantId tenant, ConversationId conversation) => new(tenant.Value, conversation.Value);

@@ -18,7 +18,8 @@ public sealed record ServedModel(ITokenEngine Engine, Tokenizer Tokenizer, ChatT
     public static ServedModel Load(ITokenEngine engine)
     {
         var directory = engine.Model.Directory;
-        return new ServedModel(engine, Tokenizer.Load(directory), ChatTemplateFile.Load(directory), Mentions(directory, "developer"));
+        return new ServedModel(
+            engine, Tokenizer.Load(directory), ChatTemplateFile.Load(directory), Mentions(directory, "developer"));
     }
 
     static bool Mentions(string directory, string role) =>
@@ -56,8 +57,9 @@ public sealed class ModelCatalog
     {
         if (_served.TryGetValue(model, out var served))
             return served;
-        throw new TurnRefusedException(_loading.TryGetValue(model, out var loading)
-            ? new TurnFailure(TurnError.ModelLoading, $"The model {model} is being loaded: {loading.What}.", "model", Limits.RetryAfter)
+        throw new TurnFailedException(_loading.TryGetValue(model, out var loading)
+            ? new TurnFailure(
+                TurnError.ModelLoading, $"The model {model} is being loaded: {loading.What}.", "model", Limits.RetryAfter)
             : new TurnFailure(TurnError.ModelNotFound, $"There is no model {model} here.", "model"));
     }
 
@@ -68,7 +70,9 @@ public sealed class ModelCatalog
             return new ClusterStatus(false, true, "stopping", 1, load);
         if (!_loading.IsEmpty && _loading.OrderBy(l => l.Value.Progress).First() is var (name, (what, progress)))
             return new ClusterStatus(!_served.IsEmpty, !_served.IsEmpty, $"{name}: {what}", progress, load);
-        return _served.IsEmpty ? new ClusterStatus(false, false, "no model", 0, load) : new ClusterStatus(true, true, "serving", 1, load);
+        return _served.IsEmpty
+            ? new ClusterStatus(false, false, "no model", 0, load)
+            : new ClusterStatus(true, true, "serving", 1, load);
     }
 
     static EngineLoad Add(EngineLoad a, EngineLoad b) => new()

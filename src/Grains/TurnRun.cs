@@ -9,7 +9,7 @@ using Hearth.Text;
 namespace Hearth.Grains;
 
 /// <summary>One turn's way through its grain:
-/// 1 record it as pending, 2 render and tokenize, 3 let the engine reply, 4 commit, 5 say so, 6 write the cache behind it.</summary>
+/// 1 record it as pending, 2 render and tokenize, 3 let the engine reply, 4 commit, 5 say so, 6 write the cache behind.</summary>
 sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
 {
     readonly ConversationServices _services = grain.Services;
@@ -49,7 +49,7 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
                 throw ConversationGrain.Conflict(turn.Id);
             case BeginOutcome.Fenced:
                 grain.Context.Deactivate(DeactivationReason.Fenced);
-                throw new TurnRefusedException(new TurnFailure(
+                throw new TurnFailedException(new TurnFailure(
                     TurnError.Fenced, "The conversation has moved to another activation.", null, Limits.RetryAfter));
             default:
                 return true;
@@ -62,12 +62,13 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
         var kept = grain.Entries[..plan.Keep];
         var segments = PromptRenderer.Render(model, [.. kept.Select(e => e.Item), .. plan.Added],
             turn.TemplateArguments, _services.Time.GetUtcNow(), live.Cancellation);
-        var held = grain.State.Model == model.Card.Name ? grain.Tokens : [];
+        var held = grain.State.Fingerprint == model.Card.Fingerprint ? grain.Tokens : [];
         var prompt = ExactPrompt.Build(model.Tokenizer, segments, held, [.. kept.SelectMany(e => e.Anchors)]);
 
         await grain.Spiller.StopAsync(finish: false);
         var replies = await ChoiceSet.RunAsync(model, turn.Generation, RequestFor(model, prompt), live.Append,
-            admitted => Started(prompt.Length, admitted), live.Cancellation);
+            admitted => CompletionRun.Started(turn.Id, turn.Conversation, grain.Context.Silo, prompt.Length, admitted),
+            live.Cancellation);
         await CommitAsync(model, plan, segments, prompt, replies);
         grain.Spiller.Start(model, grain.Cache, grain.Tokens);
     }
@@ -81,23 +82,13 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
         };
     }
 
-    TurnStarted Started(int promptTokens, TokenChunk admitted) => new()
-    {
-        Turn = turn.Id,
-        Conversation = turn.Conversation,
-        Silo = grain.Context.Silo,
-        PromptTokens = promptTokens,
-        CachedTokens = admitted.CachedTokens,
-        Cache = admitted.Cache,
-        CacheReason = admitted.CacheReason,
-    };
-
     async Task CommitAsync(
         ServedModel model, HistoryPlan plan, IReadOnlyList<TextSegment> segments, int[] prompt, Reply[] replies)
     {
         var reply = replies[0];
         var anchors = reply.Exact
-            ? ExactPrompt.AnchorsAfter(model.Tokenizer, segments, prompt, reply.Text, [.. reply.Tokens.Take(reply.ShownTokens)], reply.End)
+            ? ExactPrompt.AnchorsAfter(
+                model.Tokenizer, segments, prompt, reply.Text, [.. reply.Tokens.Take(reply.ShownTokens)], reply.End)
             : [];
         var item = MessageItem.Of(Role.Assistant, reply.Text) with
         {
@@ -109,7 +100,7 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
             Sequence = live.Events.Count,
         };
         await grain.CommitAsync(turn, plan.Keep, [.. plan.Added.Select(i => Entry.Of(i)), Entry.Of(item, anchors)],
-            [.. prompt, .. reply.Kept], new ConversationState(model.Card.Name, grain.State.Turns + 1),
+            [.. prompt, .. reply.Kept], new ConversationState(model.Card.Name, model.Card.Fingerprint, grain.State.Turns + 1),
             TurnRecord.ToBytes([.. live.Events, finished]));
         live.Append(finished);
     }
@@ -121,8 +112,9 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
             return;
         try
         {
-            await _services.Store.EndAsync(grain.Context.Id, grain.Context.Fence, turn.Id.Value,
-                failure.Error == TurnError.Cancelled ? OperationStatus.Cancelled : OperationStatus.Failed, CancellationToken.None);
+            var status = failure.Error == TurnError.Cancelled ? OperationStatus.Cancelled : OperationStatus.Failed;
+            await _services.Store.EndAsync(
+                grain.Context.Id, grain.Context.Fence, turn.Id.Value, status, CancellationToken.None);
         }
         catch (StoreException e)
         {

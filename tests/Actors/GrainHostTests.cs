@@ -51,7 +51,8 @@ public sealed class GrainHostTests : IAsyncDisposable
             return 0;
         });
         await running.Task;
-        var waiting = Enumerable.Range(0, Limits.MailboxMessages).Select(_ => counter.Context.CallAsync(() => Task.FromResult(1))).ToList();
+        var waiting = Enumerable.Range(0, Limits.MailboxMessages)
+            .Select(_ => counter.Context.CallAsync(() => Task.FromResult(1))).ToList();
         var refusal = await Assert.ThrowsAsync<GrainRefusedException>(() => counter.Context.CallAsync(() => Task.FromResult(1)));
         Assert.Equal(RefusalKind.Busy, refusal.Kind);
         gate.SetResult();
@@ -63,7 +64,8 @@ public sealed class GrainHostTests : IAsyncDisposable
     public async Task AnExceptionGoesToItsCallerAndTheLoopGoesOn()
     {
         var counter = await _host.ActivateAsync(Id, Stop);
-        await Assert.ThrowsAsync<InvalidDataException>(() => counter.Context.CallAsync<int>(() => throw new InvalidDataException()));
+        await Assert.ThrowsAsync<InvalidDataException>(
+            () => counter.Context.CallAsync<int>(() => throw new InvalidDataException()));
         Assert.Equal(1, await AddAsync());
     }
 

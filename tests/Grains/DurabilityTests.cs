@@ -1,3 +1,4 @@
+using Hearth.Actors.Tests;
 using Hearth.Contracts;
 using Xunit;
 using static Hearth.Grains.Tests.Silo;
@@ -70,6 +71,25 @@ public sealed class DurabilityTests
     }
 
     [Fact]
+    public async Task AnIdleConversationFallsAsleepAndWakesWithTheNextEpochAndItsTokens()
+    {
+        var time = new VirtualTime();
+        await using var silo = Start(time: time);
+        silo.Says("hello world", "fine");
+        await silo.SayAsync(Turn("t1", "hi"));
+        var prompt = silo.LastPrompt;
+        while ((await silo.DescribeAsync())!.State != "asleep")
+        {
+            time.Advance(TimeSpan.FromMinutes(20));
+            await Task.Yield();
+        }
+        await silo.SayAsync(Turn("t2", "more"));
+        Assert.Equal(prompt, silo.LastPrompt[..prompt.Length]);
+        Assert.NotNull(silo.Engine.Requests[^1].Spill);
+        Assert.Equal(2, (await silo.DescribeAsync())!.Epoch);
+    }
+
+    [Fact]
     public async Task ASpilledConversationIsOnDiskAndComesBackFromThere()
     {
         await using var silo = Start();
@@ -127,7 +147,7 @@ public sealed class DurabilityTests
         silo.Engine.BeforeToken = (request, _) =>
         {
             running.TrySetResult();
-            return Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, request.Cancellation).ContinueWith(_ => { }, Stop);
+            return UntilCancelledAsync(request);
         };
         var turn = silo.FailAsync(Turn("t1", "hi"));
         await running.Task;
@@ -163,7 +183,7 @@ public sealed class DurabilityTests
         silo.Engine.BeforeToken = (request, _) =>
         {
             running.TrySetResult();
-            return Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, request.Cancellation).ContinueWith(_ => { }, Stop);
+            return UntilCancelledAsync(request);
         };
         var turn = silo.FailAsync(Turn("t1", "hi"));
         await running.Task;

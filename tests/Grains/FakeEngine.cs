@@ -68,7 +68,7 @@ sealed class FakeEngine(ModelCard model) : ITokenEngine
         List<int> tokens = [.. request.Prompt.Span];
         var made = 0;
         var last = new TokenChunk { Kind = TokenChunkKind.Finished, Reason = FinishReason.Length };
-        foreach (var token in request.Sampling.LogitBias is null ? Script(request) : [])
+        foreach (var token in Script(request))
         {
             if (made == request.MaxTokens)
                 break;
@@ -76,7 +76,8 @@ sealed class FakeEngine(ModelCard model) : ITokenEngine
             if (request.Cancellation.IsCancellationRequested)
             {
                 Cancelled++;
-                last = new TokenChunk { Kind = TokenChunkKind.Failed, Failure = new TurnFailure(TurnError.Cancelled, "cancelled") };
+                var failure = new TurnFailure(TurnError.Cancelled, "cancelled");
+                last = new TokenChunk { Kind = TokenChunkKind.Failed, Failure = failure };
                 break;
             }
             tokens.Add(token);

@@ -15,7 +15,8 @@ sealed class FaultyStore(IGrainStore inner) : IGrainStore
     /// <summary>Commits that do not write, and whose answer is lost too.</summary>
     public int RequestsLost { get; set; }
 
-    public async ValueTask<CommitResult> CommitAsync(GrainId grain, Fence fence, GrainCommit commit, CancellationToken cancellationToken)
+    public async ValueTask<CommitResult> CommitAsync(
+        GrainId grain, Fence fence, GrainCommit commit, CancellationToken cancellationToken)
     {
         if (Unavailable-- > 0)
             throw new StoreException("disk full");

@@ -43,7 +43,8 @@ public sealed class HistoryTests
         var held = silo.LastPrompt;
         history[4] = MessageItem.Of(Role.User, "another question");
         await silo.SayAsync(Turn("edit", history[..5], HistoryMode.Whole));
-        var upToSecondReply = silo.Tokenizer.Encode("<|im_start|>user\nquestion 2<|im_end|>\n<|im_start|>assistant\n", false).Length + 1;
+        const string LastQuestion = "\n<|im_start|>user\nquestion 2<|im_end|>\n<|im_start|>assistant\n";
+        var upToSecondReply = silo.Tokenizer.Encode(LastQuestion, false).Length;
         Assert.Equal(held[..^upToSecondReply], silo.LastPrompt[..(held.Length - upToSecondReply)]);
         Assert.Equal(5 + 1, (await silo.Store.ReadAsync(new("local", "c1"), Stop))!.Log.Count);
     }
@@ -128,7 +129,8 @@ public sealed class HistoryTests
     {
         await using var silo = Start();
         var start = silo.Tokenizer.IdOf("<|im_start|>")!.Value;
-        silo.Engine.Script = _ => [.. silo.Tokenizer.EncodePlain("hello", false), start, .. silo.Tokenizer.EncodePlain("world", false), silo.Eos];
+        var (hello, world) = (silo.Tokenizer.EncodePlain("hello", false), silo.Tokenizer.EncodePlain("world", false));
+        silo.Engine.Script = _ => [.. hello, start, .. world, silo.Eos];
         Assert.Equal("helloworld", await silo.SayAsync(Turn("t1", "hi")));
         await silo.SayAsync(Turn("t2", "more"));
         var plain = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nhelloworld<|im_end|>\n"
@@ -142,7 +144,7 @@ public sealed class HistoryTests
         return string.Concat(Enumerable.Range(0, random.Next(1, 8)).Select(_ => words[random.Next(words.Length)])) + "!";
     }
 
-    /// <summary>A tokenization that the tokenizer itself would not choose: the text cut into pieces of one to three characters.</summary>
+    /// <summary>A tokenization that the tokenizer would not choose: the text in pieces of one to three characters.</summary>
     static List<int> Scattered(Silo silo, string text, Random? random = null)
     {
         var tokens = new List<int>();

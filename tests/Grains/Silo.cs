@@ -13,21 +13,20 @@ sealed class Silo : IAsyncDisposable
 {
     readonly string _directory;
     readonly EmbeddedStore _store;
-    readonly bool _keepsFiles;
     bool _stopped;
 
-    Silo(string directory, bool keepsFiles, Func<IGrainStore, IGrainStore> wrap)
+    Silo(string directory, TimeProvider time, Func<IGrainStore, IGrainStore> wrap)
     {
-        (_directory, _keepsFiles) = (directory, keepsFiles);
+        _directory = directory;
         Engine = new FakeEngine(TinyModel.Write(directory));
-        _store = EmbeddedStore.Open(Path.Combine(directory, "data"), 1 << 20, TimeProvider.System);
+        _store = EmbeddedStore.Open(Path.Combine(directory, "data"), 1 << 20, time);
         Store = wrap(_store.Grains);
         var models = new ModelCatalog();
         Model = ServedModel.Load(Engine);
         models.Serve(Model);
         var name = $"silo-{Guid.NewGuid():N}";
         Cluster = new LocalCluster(new GrainHostOptions { Silo = name, SiloIsGone = other => other != name },
-            Store, _store.Blobs, models, TimeProvider.System, NullLogger.Instance);
+            Store, _store.Blobs, models, time, NullLogger.Instance);
     }
 
     public FakeEngine Engine { get; }
@@ -40,15 +39,14 @@ sealed class Silo : IAsyncDisposable
 
     public static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    public static Silo Start(Func<IGrainStore, IGrainStore>? wrap = null) =>
-        new(Directory.CreateTempSubdirectory("hearth-").FullName, keepsFiles: false, wrap ?? (s => s));
+    public static Silo Start(Func<IGrainStore, IGrainStore>? wrap = null, TimeProvider? time = null) =>
+        new(Directory.CreateTempSubdirectory("hearth-").FullName, time ?? TimeProvider.System, wrap ?? (s => s));
 
     /// <summary>Stops this one, and starts another on what it left on disk.</summary>
     public async Task<Silo> RestartAsync()
     {
-        var next = _directory;
         await StopAsync();
-        return new Silo(next, keepsFiles: false, s => s);
+        return new Silo(_directory, TimeProvider.System, s => s);
     }
 
     public async Task StopAsync()
@@ -63,7 +61,7 @@ sealed class Silo : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
-        if (!_keepsFiles && Directory.Exists(_directory))
+        if (Directory.Exists(_directory))
             Directory.Delete(_directory, recursive: true);
     }
 
@@ -77,8 +75,8 @@ sealed class Silo : IAsyncDisposable
     public static ChatTurn Turn(string id, string text, HistoryMode history = HistoryMode.Append, string conversation = "c1") =>
         Turn(id, [MessageItem.Of(Role.User, text)], history, conversation);
 
-    public static ChatTurn Turn(
-        string id, IReadOnlyList<ConversationItem> items, HistoryMode history = HistoryMode.Append, string conversation = "c1") => new()
+    public static ChatTurn Turn(string id, IReadOnlyList<ConversationItem> items,
+        HistoryMode history = HistoryMode.Append, string conversation = "c1") => new()
         {
             Id = new TurnId(id),
             Tenant = TenantId.Local,
@@ -117,6 +115,14 @@ sealed class Silo : IAsyncDisposable
 
     public async Task<ConversationInfo?> DescribeAsync(string conversation = "c1") =>
         await Cluster.DescribeConversationAsync(TenantId.Local, new ConversationId(conversation), Stop);
+
+    /// <summary>For a script that must not go on by itself.</summary>
+    public static async Task UntilCancelledAsync(TokenRequest request)
+    {
+        var cancelled = new TaskCompletionSource();
+        await using var registration = request.Cancellation.Register(cancelled.SetResult);
+        await cancelled.Task;
+    }
 
     public int[] LastPrompt => Engine.Requests[^1].Prompt.ToArray();
 }

@@ -18,7 +18,10 @@ static class TinyModel
         """;
 
     static readonly string[] Merges =
-        ["h e", "l l", "he ll", "hell o", "Ġ w", "o r", "Ġw or", "l d", "Ġwor ld", "Ġ t", "Ġt he", "i n", "in g", "e r", "a n", "u s", "us er"];
+    [
+        "h e", "l l", "he ll", "hell o", "Ġ w", "o r", "Ġw or", "l d", "Ġwor ld", "Ġ t", "Ġt he", "i n", "in g", "e r",
+        "a n", "u s", "us er",
+    ];
 
     public static ModelCard Write(string directory)
     {
@@ -41,7 +44,13 @@ static class TinyModel
                 ["special"] = true,
             });
         }
-        var byteLevel = new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["trim_offsets"] = true, ["use_regex"] = true };
+        var byteLevel = new JsonObject
+        {
+            ["type"] = "ByteLevel",
+            ["add_prefix_space"] = false,
+            ["trim_offsets"] = true,
+            ["use_regex"] = true,
+        };
         var tokenizer = new JsonObject
         {
             ["version"] = "1.0",

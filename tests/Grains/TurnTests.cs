@@ -26,7 +26,8 @@ public sealed class TurnTests
         started = Assert.IsType<TurnStarted>(second[0]);
         Assert.Equal(CacheOrigin.Hit, started.Cache);
         // All of the first prompt and reply but the last token, whose keys and values nothing had needed yet.
-        Assert.Equal(((TurnStarted)first[0]).PromptTokens + silo.Tokenizer.EncodePlain("hello world", false).Length, started.CachedTokens);
+        var reply = silo.Tokenizer.EncodePlain("hello world", false);
+        Assert.Equal(((TurnStarted)first[0]).PromptTokens + reply.Length, started.CachedTokens);
         Assert.Equal(2, (await silo.DescribeAsync())!.Turns);
     }
 
@@ -83,8 +84,7 @@ public sealed class TurnTests
     {
         await using var silo = Start();
         silo.Says("hello world");
-        var never = new TaskCompletionSource();
-        silo.Engine.BeforeToken = (request, i) => i == 1 ? never.Task.WaitAsync(request.Cancellation).ContinueWith(_ => { }, Stop) : Task.CompletedTask;
+        silo.Engine.BeforeToken = (request, i) => i == 1 ? UntilCancelledAsync(request) : Task.CompletedTask;
         await foreach (var e in silo.Cluster.RunTurnAsync(Turn("t1", "hi"), Stop))
         {
             if (e is TurnDelta)
@@ -189,7 +189,8 @@ public sealed class TurnTests
         };
         var first = silo.RunAsync(Turn("t", "hi"));
         await running.Task;
-        var waiting = Enumerable.Range(0, Actors.Limits.MailboxMessages).Select(i => silo.RunAsync(Turn($"t{i}", $"{i}"))).ToList();
+        var waiting = Enumerable.Range(0, Actors.Limits.MailboxMessages)
+            .Select(i => silo.RunAsync(Turn($"t{i}", $"{i}"))).ToList();
         Assert.Equal(TurnError.ConversationBusy, await silo.FailAsync(Turn("one more", "hi")));
         goOn.SetResult();
         Assert.All(await Task.WhenAll(waiting), events => Assert.IsType<TurnFinished>(events[^1]));

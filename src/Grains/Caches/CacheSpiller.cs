@@ -49,15 +49,18 @@ sealed partial class CacheSpiller(IBlobStore blobs, GrainContext context, Semaph
     }
 
     /// <summary>Writes all that the engine holds of these tokens. A failure costs the spill only, and is logged.</summary>
-    public async Task WriteAsync(ServedModel model, CacheId cache, int[] tokens, CancellationToken cancellationToken)
+    /// <returns>Whether it is all in the store.</returns>
+    public async Task<bool> WriteAsync(ServedModel model, CacheId cache, int[] tokens, CancellationToken cancellationToken)
     {
         var entered = false;
         try
         {
             await limit.WaitAsync(cancellationToken);
             entered = true;
-            while (await WriteOnceAsync(model, cache, tokens, cancellationToken) == PublishOutcome.Missing)
+            PublishOutcome outcome;
+            while ((outcome = await WriteOnceAsync(model, cache, tokens, cancellationToken)) == PublishOutcome.Missing)
                 cancellationToken.ThrowIfCancellationRequested();
+            return outcome == PublishOutcome.Published;
         }
         catch (OperationCanceledException)
         {
@@ -72,6 +75,7 @@ sealed partial class CacheSpiller(IBlobStore blobs, GrainContext context, Semaph
             if (entered)
                 limit.Release();
         }
+        return false;
     }
 
     async Task<PublishOutcome> WriteOnceAsync(ServedModel model, CacheId cache, int[] tokens, CancellationToken cancellationToken)

@@ -6,7 +6,7 @@ using Hearth.Grains.Transcripts;
 
 namespace Hearth.Grains.Caches;
 
-/// <summary>What the store holds of a conversation's cache. Published last, so that it never names what is not there yet.</summary>
+/// <summary>What the store holds of a conversation's cache. Published last: it never names what is not there yet.</summary>
 /// <param name="Fingerprint">Of the model that made it: no other one may use it.</param>
 /// <param name="Epoch">Of the activation that wrote it.</param>
 /// <param name="ChunkTokens">Tokens of every chunk but the last.</param>

@@ -10,51 +10,56 @@ namespace Hearth.Grains.Prompts;
 /// <param name="TokenHash">Of those tokens.</param>
 sealed record Anchor(int Tokens, int Characters, string TextHash, string TokenHash);
 
-/// <summary>Hashes of beginnings: 128 bits of SHA-256, in hex.</summary>
-static class PrefixHash
+/// <summary>Hashes of beginnings: 128 bits of SHA-256, in hex, by length. Lengths beyond the end have none.</summary>
+sealed class PrefixHash : IDisposable
 {
-    const int BufferUnits = 1024;
+    const int BufferUnits = 4096;
 
-    /// <param name="lengths">In characters, ascending; those beyond the text are left out of the answer.</param>
-    public static List<string> OfText(IEnumerable<TextSegment> segments, IReadOnlyList<int> lengths) =>
-        Of(segments.SelectMany(s => s.Text.Select(c => (s.IsTemplate ? 1u << 16 : 0u) | c)), lengths);
+    readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    readonly byte[] _buffer = new byte[BufferUnits * sizeof(uint)];
+    readonly Queue<int> _wanted;
+    readonly Dictionary<int, string> _hashes = [];
+    int _filled;
+    int _at;
 
-    /// <param name="lengths">In tokens, ascending; those beyond the tokens are left out of the answer.</param>
-    public static List<string> OfTokens(IEnumerable<int> tokens, IReadOnlyList<int> lengths) =>
-        Of(tokens.Select(t => (uint)t), lengths);
+    PrefixHash(IEnumerable<int> lengths) => _wanted = new Queue<int>(lengths.Where(l => l > 0).Distinct().Order());
 
-    static List<string> Of(IEnumerable<uint> units, IReadOnlyList<int> lengths)
+    /// <param name="lengths">In characters.</param>
+    public static Dictionary<int, string> OfText(IReadOnlyList<TextSegment> segments, IEnumerable<int> lengths)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var buffer = new byte[BufferUnits * sizeof(uint)];
-        var (hashes, filled, at) = (new List<string>(lengths.Count), 0, 0);
-        Take();
-        foreach (var unit in units)
+        using var hash = new PrefixHash(lengths);
+        foreach (var segment in segments)
         {
-            if (hashes.Count == lengths.Count)
-                break;
-            BinaryPrimitives.WriteUInt32LittleEndian(buffer.AsSpan(filled), unit);
-            filled += sizeof(uint);
-            at++;
-            if (filled == buffer.Length)
-                Empty();
-            Take();
+            var written = segment.IsTemplate ? 1u << 16 : 0u;
+            foreach (var c in segment.Text)
+                hash.Add(written | c);
         }
-        return hashes;
+        return hash._hashes;
+    }
 
-        void Take()
-        {
-            while (hashes.Count < lengths.Count && lengths[hashes.Count] == at)
-            {
-                Empty();
-                hashes.Add(Convert.ToHexStringLower(hash.GetCurrentHash().AsSpan(0, 16)));
-            }
-        }
+    /// <param name="lengths">In tokens.</param>
+    public static Dictionary<int, string> OfTokens(ReadOnlySpan<int> tokens, IEnumerable<int> lengths)
+    {
+        using var hash = new PrefixHash(lengths);
+        foreach (var token in tokens)
+            hash.Add((uint)token);
+        return hash._hashes;
+    }
 
-        void Empty()
-        {
-            hash.AppendData(buffer.AsSpan(0, filled));
-            filled = 0;
-        }
+    public void Dispose() => _hash.Dispose();
+
+    void Add(uint unit)
+    {
+        if (_wanted.Count == 0)
+            return;
+        BinaryPrimitives.WriteUInt32LittleEndian(_buffer.AsSpan(_filled), unit);
+        _filled += sizeof(uint);
+        var wanted = ++_at == _wanted.Peek();
+        if (!wanted && _filled < _buffer.Length)
+            return;
+        _hash.AppendData(_buffer.AsSpan(0, _filled));
+        _filled = 0;
+        if (wanted)
+            _hashes.Add(_wanted.Dequeue(), Convert.ToHexStringLower(_hash.GetCurrentHash().AsSpan(0, 16)));
     }
 }

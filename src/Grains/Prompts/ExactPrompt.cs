@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Text;
 using Hearth.Text;
 
 namespace Hearth.Grains.Prompts;
@@ -10,14 +12,14 @@ static class ExactPrompt
     /// <summary>The exact tokens up to the last reply that the prompt still contains, and the encoding of what follows.
     /// Equal to encoding the whole text wherever the replies are what that encoding would give.</summary>
     /// <param name="held">The conversation's exact tokens so far.</param>
-    /// <param name="anchors">The ends of the replies in the transcript, ascending.</param>
+    /// <param name="anchors">The ends of the replies in the transcript.</param>
     public static int[] Build(
-        Tokenizer tokenizer, IReadOnlyList<TextSegment> segments, IReadOnlyList<int> held, IReadOnlyList<Anchor> anchors)
+        Tokenizer tokenizer, IReadOnlyList<TextSegment> segments, int[] held, IReadOnlyList<Anchor> anchors)
     {
-        foreach (var anchor in Matching(segments, held, anchors).Reverse())
+        foreach (var anchor in Matching(segments, held, anchors))
         {
             if (EncodeAfter(tokenizer, segments, held[anchor.Tokens - 1], anchor.Characters) is { } rest)
-                return [.. held.Take(anchor.Tokens), .. rest];
+                return [.. held.AsSpan(0, anchor.Tokens), .. rest];
         }
         return tokenizer.Encode(segments);
     }
@@ -33,37 +35,41 @@ static class ExactPrompt
         // A control token among the shown ones has no text in the transcript: then the tokens would not stand for the text.
         if (tokens.Any(t => tokenizer.IsControl(t) || tokenizer.IsSpecial(t)))
             return [];
-        var rendered = segments.Append(new TextSegment(text, IsTemplate: false)).ToList();
-        var characters = rendered.Sum(s => s.Text.Length);
-        List<int> lengths = [characters];
-        List<int> counts = [prompt.Length + tokens.Count];
-        IEnumerable<int> exact = prompt.Concat(tokens);
+        var anchors = AnchorsAt([.. segments, new TextSegment(text, IsTemplate: false)], [.. prompt, .. tokens], end, tokenizer);
+        // Some decoders drop the space that a text's first token begins with, and templates write it before the text.
+        var raw = Encoding.UTF8.GetString([.. tokens.SelectMany(t => tokenizer.BytesOf(t).ToArray())]);
+        if (raw.Length == text.Length + 1 && raw[0] == ' ')
+        {
+            List<TextSegment> spaced = [.. segments, new(" ", IsTemplate: true), new(text, IsTemplate: false)];
+            anchors.AddRange(AnchorsAt(spaced, [.. prompt, .. tokens], end, tokenizer));
+        }
+        return anchors;
+    }
+
+    /// <summary>Anchors at the end of a text, and behind the token that ends the reply.</summary>
+    static List<Anchor> AnchorsAt(List<TextSegment> rendered, List<int> exact, int? end, Tokenizer tokenizer)
+    {
+        List<(int Tokens, int Characters)> places = [(exact.Count, rendered.Sum(s => s.Text.Length))];
         if (end is { } id && tokenizer.TokenOf(id) is { } form)
         {
             rendered.Add(new TextSegment(form, IsTemplate: true));
-            lengths.Add(characters + form.Length);
-            counts.Add(counts[0] + 1);
-            exact = exact.Append(id);
+            exact.Add(id);
+            places.Add((exact.Count, places[0].Characters + form.Length));
         }
-        var texts = PrefixHash.OfText(rendered, lengths);
-        var ids = PrefixHash.OfTokens(exact, counts);
-        return [.. counts.Select((count, i) => new Anchor(count, lengths[i], texts[i], ids[i]))];
+        var texts = PrefixHash.OfText(rendered, places.Select(p => p.Characters));
+        var ids = PrefixHash.OfTokens(CollectionsMarshal.AsSpan(exact), places.Select(p => p.Tokens));
+        return places.ConvertAll(p => new Anchor(p.Tokens, p.Characters, texts[p.Characters], ids[p.Tokens]));
     }
 
+    /// <summary>The anchors that text and tokens still have, the furthest first.</summary>
     static IEnumerable<Anchor> Matching(
-        IReadOnlyList<TextSegment> segments, IReadOnlyList<int> held, IReadOnlyList<Anchor> anchors)
+        IReadOnlyList<TextSegment> segments, int[] held, IReadOnlyList<Anchor> anchors)
     {
-        // Tokens grow with characters along a transcript; an older anchor that is out of order belongs to tokens that are gone.
-        var ordered = new List<Anchor>();
-        foreach (var anchor in anchors.Where(a => a.Tokens > 0 && a.Tokens <= held.Count).Reverse())
-        {
-            if (ordered.Count == 0 || (anchor.Tokens < ordered[^1].Tokens && anchor.Characters < ordered[^1].Characters))
-                ordered.Add(anchor);
-        }
-        ordered.Reverse();
-        var texts = PrefixHash.OfText(segments, ordered.ConvertAll(a => a.Characters));
-        var tokens = PrefixHash.OfTokens(held, ordered.ConvertAll(a => a.Tokens));
-        return ordered.Take(texts.Count).Where((a, i) => a.TextHash == texts[i] && a.TokenHash == tokens[i]);
+        var texts = PrefixHash.OfText(segments, anchors.Select(a => a.Characters));
+        var tokens = PrefixHash.OfTokens(held, anchors.Select(a => a.Tokens));
+        return anchors
+            .Where(a => texts.GetValueOrDefault(a.Characters) == a.TextHash && tokens.GetValueOrDefault(a.Tokens) == a.TokenHash)
+            .OrderByDescending(a => a.Tokens);
     }
 
     /// <summary>Encodes the text from a character on as it would be encoded after the token that stands before it.</summary>

@@ -9,14 +9,14 @@ namespace Hearth.Grains.Prompts;
 /// <summary>Renders a conversation with its model's chat template.</summary>
 static class PromptRenderer
 {
-    /// <exception cref="TurnRefusedException">The model has no chat template.</exception>
+    /// <exception cref="TurnFailedException">The model has no chat template.</exception>
     /// <exception cref="TemplateException">The template refused the messages, or failed.</exception>
     public static IReadOnlyList<TextSegment> Render(ServedModel model, IEnumerable<ConversationItem> items,
         IReadOnlyDictionary<string, JsonElement>? arguments, DateTimeOffset now, CancellationToken cancellationToken)
     {
         if (model.Template is not { } file)
         {
-            throw new TurnRefusedException(TurnError.TemplateFailed,
+            throw new TurnFailedException(TurnError.TemplateFailed,
                 $"The model {model.Card.Name} has no chat template: it completes text only (/v1/completions).");
         }
         var context = new TemplateContext

@@ -2,7 +2,7 @@ using Hearth.Contracts;
 
 namespace Hearth.Grains.Replies;
 
-/// <summary>Makes all choices of a turn: the first one, and once it has begun the others, which then share its prompt's cache.</summary>
+/// <summary>Makes all choices of a turn: the first one, and once it has begun the others, which share its cache.</summary>
 static class ChoiceSet
 {
     /// <param name="first">The request for choice 0. The others take its prompt, with ids of their own, and keep nothing.</param>
@@ -31,20 +31,21 @@ static class ChoiceSet
         {
             // One failed and the others were cancelled for it: what it said is the turn's failure, whichever came first.
             throw replies.Where(r => r.IsFaulted).Select(r => r.Exception!.InnerException!).FirstOrDefault()
-                ?? new TurnRefusedException(Failures.Cancelled);
+                ?? new TurnFailedException(Failures.Cancelled);
         }
     }
 
-    public static TokenRequest Request(ServedModel model, GenerationOptions options, string cache, string scope, int[] prompt) => new()
-    {
-        Cache = new CacheId(cache),
-        Scope = scope,
-        Prompt = prompt,
-        Sampling = options.Sampling,
-        MaxTokens = Math.Clamp(model.Card.ContextLength - prompt.Length, 1, options.MaxTokens ?? int.MaxValue),
-        StopTokens = options.IgnoreEos ? [] : model.Card.EosTokens,
-        Logprobs = options.Logprobs,
-    };
+    public static TokenRequest Request(
+        ServedModel model, GenerationOptions options, string cache, string scope, int[] prompt) => new()
+        {
+            Cache = new CacheId(cache),
+            Scope = scope,
+            Prompt = prompt,
+            Sampling = options.Sampling,
+            MaxTokens = Math.Clamp(model.Card.ContextLength - prompt.Length, 1, options.MaxTokens ?? int.MaxValue),
+            StopTokens = options.IgnoreEos ? [] : model.Card.EosTokens,
+            Logprobs = options.Logprobs,
+        };
 
     static TokenRequest Sibling(TokenRequest first, int choice) => first with
     {
@@ -71,10 +72,10 @@ static class ChoiceSet
     static void CheckLength(ModelCard card, int prompt)
     {
         if (prompt == 0)
-            throw new TurnRefusedException(TurnError.InvalidRequest, "The prompt is empty.");
+            throw new TurnFailedException(TurnError.InvalidRequest, "The prompt is empty.");
         if (prompt >= card.ContextLength)
         {
-            throw new TurnRefusedException(new TurnFailure(TurnError.ContextLengthExceeded,
+            throw new TurnFailedException(new TurnFailure(TurnError.ContextLengthExceeded,
                 $"This model's context is {card.ContextLength} tokens, of which the prompt takes {prompt}.", "messages"));
         }
     }

@@ -7,7 +7,8 @@ namespace Hearth.Grains.Replies;
 /// <param name="ShownTokens">How many of them, from the first, lie wholly within the text.</param>
 /// <param name="Exact">Whether those are exactly the text.</param>
 /// <param name="End">The token that ended it, after the shown ones; null if none did.</param>
-sealed record Reply(string Text, IReadOnlyList<int> Tokens, int ShownTokens, bool Exact, int? End, FinishReason Reason, int CachedTokens)
+sealed record Reply(
+    string Text, IReadOnlyList<int> Tokens, int ShownTokens, bool Exact, int? End, FinishReason Reason, int CachedTokens)
 {
     /// <summary>What stays of the tokens in the conversation.</summary>
     public IEnumerable<int> Kept => End is { } end ? Tokens.Take(ShownTokens).Append(end) : Tokens.Take(ShownTokens);
@@ -23,7 +24,7 @@ sealed class ReplyRun(ServedModel model, GenerationOptions options, int choice, 
     public Task FirstToken => _firstToken.Task;
 
     /// <param name="onAdmitted">Told of the cached part of the prompt, before any text.</param>
-    /// <exception cref="TurnRefusedException">The engine refused or failed.</exception>
+    /// <exception cref="TurnFailedException">The engine refused or failed.</exception>
     /// <exception cref="OperationCanceledException">The turn was cancelled; the engine has stopped.</exception>
     public async Task<Reply> RunAsync(TokenRequest request, Action<TokenChunk>? onAdmitted, CancellationToken cancellationToken)
     {
@@ -43,7 +44,7 @@ sealed class ReplyRun(ServedModel model, GenerationOptions options, int choice, 
     {
         var refusal = model.Engine.TrySubmit(request, out var chunks);
         if (refusal != TurnError.None || chunks is null)
-            throw new TurnRefusedException(new TurnFailure(refusal, Words(refusal), null, Limits.RetryAfter));
+            throw new TurnFailedException(new TurnFailure(refusal, Words(refusal), null, Limits.RetryAfter));
         var (cached, end) = (0, (int?)null);
         // Read to the end whatever happens: only then has the engine let go of the sequence.
         await foreach (var chunk in chunks.ReadAllAsync(CancellationToken.None))
@@ -73,11 +74,11 @@ sealed class ReplyRun(ServedModel model, GenerationOptions options, int choice, 
                     cancellationToken.ThrowIfCancellationRequested();
                     if (_decoder.Stopped)
                         return Finish(FinishReason.Stop, null, cached);
-                    throw new TurnRefusedException(chunk.Failure ?? new TurnFailure(TurnError.Internal, "The engine failed."));
+                    throw new TurnFailedException(chunk.Failure ?? new TurnFailure(TurnError.Internal, "The engine failed."));
             }
         }
         cancellationToken.ThrowIfCancellationRequested();
-        throw new TurnRefusedException(TurnError.Internal, "The engine ended the reply without saying how.");
+        throw new TurnFailedException(TurnError.Internal, "The engine ended the reply without saying how.");
     }
 
     Reply Finish(FinishReason reason, int? end, int cached)

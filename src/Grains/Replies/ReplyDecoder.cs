@@ -66,11 +66,27 @@ sealed class ReplyDecoder(Tokenizer tokenizer, GenerationOptions options, int ch
         var limit = Stopped ? ShownTokens().Count : _tokens.Count;
         var logprobs = _logprobs.Where(l => l.Index < limit).Select(l => l.Logprob).ToList();
         _logprobs.Clear();
-        return text.Length == 0 && logprobs.Count == 0 ? null : new TurnDelta { Choice = choice, Text = text, Logprobs = logprobs };
+        return text.Length == 0 && logprobs.Count == 0
+            ? null
+            : new TurnDelta { Choice = choice, Text = text, Logprobs = logprobs };
     }
 
-    TokenLogprob LogprobOf(TokenChunk chunk) => new(Form(chunk.Token), tokenizer.BytesOf(chunk.Token).ToArray(), chunk.Logprob,
-        [.. (chunk.Top ?? []).Select(t => new AlternativeLogprob(Form(t.Token), tokenizer.BytesOf(t.Token).ToArray(), t.Logprob))]);
+    TokenLogprob LogprobOf(TokenChunk chunk)
+    {
+        var (token, bytes) = Form(chunk.Token);
+        var top = chunk.Top ?? [];
+        return new TokenLogprob(token, bytes, chunk.Logprob, [.. top.Select(t => AlternativeOf(t.Token, t.Logprob))]);
+    }
 
-    string Form(int token) => Encoding.UTF8.GetString(tokenizer.BytesOf(token));
+    AlternativeLogprob AlternativeOf(int id, float logprob)
+    {
+        var (token, bytes) = Form(id);
+        return new AlternativeLogprob(token, bytes, logprob);
+    }
+
+    (string Token, byte[] Bytes) Form(int id)
+    {
+        var bytes = tokenizer.BytesOf(id).ToArray();
+        return (Encoding.UTF8.GetString(bytes), bytes);
+    }
 }

@@ -6,7 +6,7 @@ using Hearth.Grains.Transcripts;
 
 namespace Hearth.Grains.Replies;
 
-/// <summary>The stored form of a committed turn: all its events, numbers included, compressed (they repeat themselves a lot).</summary>
+/// <summary>The stored form of a committed turn: all its events with their numbers, compressed.</summary>
 static class TurnRecord
 {
     public static byte[] ToBytes(List<TurnEvent> events)

@@ -33,12 +33,15 @@ sealed record Entry(ConversationItem Item, IReadOnlyList<Anchor> Anchors)
 }
 
 /// <summary>What is stored of a conversation beside its entries and tokens.</summary>
-/// <param name="Model">Whose tokenizer made the tokens.</param>
+/// <param name="Model">Of the last turn.</param>
+/// <param name="Fingerprint">Of that model: the tokens mean something to it alone.</param>
 /// <param name="Turns">Turns committed.</param>
-sealed record ConversationState(string Model, int Turns)
+sealed record ConversationState(string Model, string Fingerprint, int Turns)
 {
+    public static ConversationState None { get; } = new("", "", 0);
+
     public static ConversationState FromBytes(byte[] bytes) =>
-        bytes.Length == 0 ? new ConversationState("", 0) : JsonSerializer.Deserialize(bytes, GrainsJson.Default.ConversationState)!;
+        bytes.Length == 0 ? None : JsonSerializer.Deserialize(bytes, GrainsJson.Default.ConversationState)!;
 
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, GrainsJson.Default.ConversationState);
 }

@@ -7,7 +7,7 @@ namespace Hearth.Grains.Transcripts;
 /// <param name="Added">Items that follow them, before the reply.</param>
 sealed record HistoryPlan(int Keep, IReadOnlyList<ConversationItem> Added)
 {
-    /// <exception cref="TurnRefusedException">The conversation was found by a history that it no longer has.</exception>
+    /// <exception cref="TurnFailedException">The conversation was found by a history that it no longer has.</exception>
     public static HistoryPlan For(ChatTurn turn, IReadOnlyList<ConversationItem> held)
     {
         if (turn.History == HistoryMode.Append)
@@ -15,13 +15,13 @@ sealed record HistoryPlan(int Keep, IReadOnlyList<ConversationItem> Added)
         var (keep, used) = CommonPart(held, turn.Items);
         if (turn.History == HistoryMode.WholeFound && (keep != held.Count || used != LengthToLastReply(turn.Items)))
         {
-            throw new TurnRefusedException(TurnError.ConversationMoved,
+            throw new TurnFailedException(TurnError.ConversationMoved,
                 "The conversation that this history led to has moved on. Send the turn again as a new conversation.");
         }
         return new HistoryPlan(keep, [.. turn.Items.Skip(used)]);
     }
 
-    /// <summary>Entries and items that are the same from the start. Reasoning is passed over: clients do not send it back.</summary>
+    /// <summary>Entries and items that are the same from the start. Reasoning is passed over: clients do not send it.</summary>
     static (int Held, int Given) CommonPart(IReadOnlyList<ConversationItem> held, IReadOnlyList<ConversationItem> given)
     {
         var (keep, used) = (0, 0);

@@ -75,8 +75,10 @@ public sealed class EmbeddedStoreTests : IDisposable
 
         // The files as the disk has them at this moment, write-ahead log and all: what a process that is killed leaves.
         using var copy = new TemporaryDirectory();
-        foreach (var file in Directory.GetFiles(_directory.Path, "*", SearchOption.AllDirectories).Where(f => !f.EndsWith("lock", StringComparison.Ordinal)))
+        foreach (var file in Directory.GetFiles(_directory.Path, "*", SearchOption.AllDirectories))
         {
+            if (file.EndsWith("lock", StringComparison.Ordinal))
+                continue;
             var target = Path.Combine(copy.Path, Path.GetRelativePath(_directory.Path, file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             using var from = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
@@ -89,8 +91,9 @@ public sealed class EmbeddedStoreTests : IDisposable
         Assert.Equal(7, read.Summary.BlobUnits);
         Assert.Equal(AcquireOutcome.Owned, (await survivor.Grains.AcquireAsync(Grain, "s2", "b", null, Stop)).Outcome);
         await survivor.Grains.AcquireAsync(Grain, "s2", "b", "a", Stop);
-        Assert.Equal(BeginOutcome.Committed, (await survivor.Grains.BeginAsync(Grain, new Fence(2, "b"), "t1", "h", Stop)).Outcome);
-        Assert.Equal(BeginOutcome.TakenOver, (await survivor.Grains.BeginAsync(Grain, new Fence(2, "b"), "t2", "h", Stop)).Outcome);
+        var fence = new Fence(2, "b");
+        Assert.Equal(BeginOutcome.Committed, (await survivor.Grains.BeginAsync(Grain, fence, "t1", "h", Stop)).Outcome);
+        Assert.Equal(BeginOutcome.TakenOver, (await survivor.Grains.BeginAsync(Grain, fence, "t2", "h", Stop)).Outcome);
         Assert.Equal(100, (await survivor.Blobs.ReadAsync(Grain, "b1", Stop))!.Length);
     }
 
@@ -115,7 +118,8 @@ public sealed class EmbeddedStoreTests : IDisposable
         await store.Blobs.PutAsync(Grain, "b2", new byte[20], Stop);
         var both = new BlobManifest([1, 2], ["b1", "b2"], 30, 2);
         Assert.Equal(PublishOutcome.Fenced, await store.Blobs.PublishAsync(Grain, new Fence(1, "x"), both, Stop));
-        Assert.Equal(PublishOutcome.Missing, await store.Blobs.PublishAsync(Grain, Fence, both with { Names = ["b1", "b3"] }, Stop));
+        var gone = both with { Names = ["b1", "b3"] };
+        Assert.Equal(PublishOutcome.Missing, await store.Blobs.PublishAsync(Grain, Fence, gone, Stop));
         Assert.Null(await store.Blobs.ReadManifestAsync(Grain, Stop));
         Assert.Equal(PublishOutcome.Published, await store.Blobs.PublishAsync(Grain, Fence, both, Stop));
         Assert.Equal(PublishOutcome.Published, await store.Blobs.PublishAsync(Grain, Fence, both with { Names = ["b2"] }, Stop));
@@ -155,7 +159,8 @@ public sealed class EmbeddedStoreTests : IDisposable
             await store.Blobs.PutAsync(Grain, "unnamed", new byte[10], Stop);
             await store.Blobs.PutAsync(new GrainId("tenant", "stray"), "b", new byte[10], Stop);
         }
-        var folder = Directory.GetDirectories(Path.Combine(_directory.Path, "spill")).Single(d => File.Exists(Path.Combine(d, "named")));
+        var folder = Directory.GetDirectories(Path.Combine(_directory.Path, "spill"))
+            .Single(d => File.Exists(Path.Combine(d, "named")));
         File.WriteAllBytes(Path.Combine(folder, "next.part"), [1]);
         using var reopened = Open();
         Assert.Equal([Path.Combine(folder, "named")],

@@ -58,9 +58,12 @@ public abstract class GrainStoreProperties
         Assert.Equal(BeginOutcome.Pending, (await Store.BeginAsync(Grain, fence, "t1", "h", Stop)).Outcome);
         Assert.Equal(BeginOutcome.Conflict, (await Store.BeginAsync(Grain, fence, "t1", "other", Stop)).Outcome);
         Assert.Equal(CommitOutcome.Conflict, (await Store.CommitAsync(Grain, fence, Step("t1", "other", 0, "x"), Stop)).Outcome);
-        Assert.Equal(new CommitResult(CommitOutcome.LengthMismatch, 0), await Store.CommitAsync(Grain, fence, Step("t1", "h", 5, "x"), Stop));
-        Assert.Equal(new CommitResult(CommitOutcome.Done, 1), await Store.CommitAsync(Grain, fence, Step("t1", "h", 0, "x"), Stop));
-        Assert.Equal(new CommitResult(CommitOutcome.Duplicate, 1), await Store.CommitAsync(Grain, fence, Step("t1", "h", 1, "x"), Stop));
+        var misplaced = await Store.CommitAsync(Grain, fence, Step("t1", "h", 5, "x"), Stop);
+        Assert.Equal(new CommitResult(CommitOutcome.LengthMismatch, 0), misplaced);
+        var done = await Store.CommitAsync(Grain, fence, Step("t1", "h", 0, "x"), Stop);
+        Assert.Equal(new CommitResult(CommitOutcome.Done, 1), done);
+        var repeated = await Store.CommitAsync(Grain, fence, Step("t1", "h", 1, "x"), Stop);
+        Assert.Equal(new CommitResult(CommitOutcome.Duplicate, 1), repeated);
         var again = await Store.BeginAsync(Grain, fence, "t1", "h", Stop);
         Assert.Equal(BeginOutcome.Committed, again.Outcome);
         Assert.Equal("result of t1", Encoding.UTF8.GetString(again.Result!));
@@ -146,7 +149,8 @@ public abstract class GrainStoreProperties
     [Fact]
     public async Task OfManyWhoAcquireAtOnceOneOwns()
     {
-        var results = await Task.WhenAll(Enumerable.Range(0, 32).Select(i => Store.AcquireAsync(Grain, "s1", $"a{i}", null, Stop).AsTask()));
+        var results = await Task.WhenAll(Enumerable.Range(0, 32)
+            .Select(i => Store.AcquireAsync(Grain, "s1", $"a{i}", null, Stop).AsTask()));
         Assert.Single(results, r => r.Outcome == AcquireOutcome.Acquired);
     }
 

@@ -5,42 +5,34 @@ using Hearth.Text.Templates;
 
 namespace Hearth.Grains;
 
-/// <summary>Carries a turn's failure up to the one place that reports it. Never leaves this project.</summary>
-sealed class TurnRefusedException(TurnFailure failure) : Exception(failure.Message)
-{
-    public TurnRefusedException(TurnError error, string message) : this(new TurnFailure(error, message))
-    {
-    }
-
-    public TurnFailure Failure => failure;
-}
-
 /// <summary>What a caller is told of a failure below.</summary>
 static class Failures
 {
     public static TurnFailure Cancelled { get; } = new(TurnError.Cancelled, "The turn was cancelled.");
 
     /// <summary>For an exception that is a bug.</summary>
-    public static TurnFailure Broke { get; } = new(TurnError.Internal, "The turn failed by a fault of the silo; its log says which.");
+    public static TurnFailure Broke { get; } = new(TurnError.Internal, "The turn failed by a fault of the silo: see its log.");
 
     /// <summary>Null for an exception that is a bug.</summary>
     public static TurnFailure? Of(Exception e) => e switch
     {
-        TurnRefusedException refused => refused.Failure,
+        TurnFailedException refused => refused.Failure,
         GrainRefusedException refused => Of(refused),
         StoreException { OutcomeUnknown: true } => new TurnFailure(TurnError.OutcomeUnknown,
-            "The store did not say whether the turn was committed. Send it again with the same id to find out.", null, Limits.RetryAfter),
+            "The store did not say whether the turn was committed. Send it again with the same id to find out.",
+            null, Limits.RetryAfter),
         StoreException store => new TurnFailure(TurnError.StoreUnavailable, store.Message, null, Limits.RetryAfter),
         TemplateException { Kind: TemplateErrorKind.Raised } raised => new TurnFailure(TurnError.InvalidRequest,
             $"The model's chat template refused the messages: {raised.Reason}", "messages"),
-        TemplateException broken => new TurnFailure(TurnError.TemplateFailed, $"The model's chat template failed: {broken.Message}"),
+        TemplateException broken => new TurnFailure(TurnError.TemplateFailed,
+            $"The model's chat template failed: {broken.Message}"),
         OperationCanceledException => Cancelled,
         _ => null,
     };
 
     static TurnFailure Of(GrainRefusedException e) => e.Kind switch
     {
-        RefusalKind.Busy => new(TurnError.ConversationBusy, "Too many turns of this conversation wait already.", null, Limits.RetryAfter),
+        RefusalKind.Busy => new(TurnError.ConversationBusy, "Too many turns of this conversation wait.", null, Limits.RetryAfter),
         RefusalKind.TooManyActivations => new(TurnError.Overloaded, e.Message, null, Limits.RetryAfter),
         RefusalKind.Stopping => new(TurnError.Draining, e.Message, null, Limits.RetryAfter),
         RefusalKind.Deleted => new(TurnError.ConversationNotFound, "The conversation was deleted.", "conversation"),
