@@ -29,7 +29,12 @@ catch (CliException error)
 catch (SiloException error)
 {
     await Console.Error.WriteLineAsync(error.Message);
-    return error.IsModel ? ExitCodes.Model : ExitCodes.Temporary;
+    return error.Fault switch
+    {
+        SiloFault.Model => ExitCodes.Model,
+        SiloFault.Option => ExitCodes.Usage,
+        _ => ExitCodes.Temporary,
+    };
 }
 catch (OperationCanceledException)
 {

@@ -6,10 +6,9 @@ using Hearth.Text.Templates;
 namespace Hearth.Silo;
 
 /// <summary>The silo cannot start; the message names the file, field or option and what to do.</summary>
-/// <param name="isModel">Whether the model is at fault, and not the data directory or an option.</param>
-public sealed class SiloException(string message, bool isModel, Exception inner) : Exception(message, inner)
+public sealed class SiloException(string message, SiloFault fault, Exception inner) : Exception(message, inner)
 {
-    public bool IsModel => isModel;
+    public SiloFault Fault => fault;
 
     /// <summary>Translates the refusals of the layers below; anything else is a defect and passes.</summary>
     internal static T Guard<T>(Func<T> start)
@@ -18,13 +17,25 @@ public sealed class SiloException(string message, bool isModel, Exception inner)
         {
             return start();
         }
-        catch (Exception error) when (error is CheckpointException or TokenizerException or TemplateException)
+        catch (Exception error) when (FaultOf(error) is { } fault)
         {
-            throw new SiloException(error.Message, isModel: true, error);
-        }
-        catch (Exception error) when (error is StoreException or ArgumentException or InsufficientMemoryException)
-        {
-            throw new SiloException(error.Message, isModel: false, error);
+            throw new SiloException(error.Message, fault, error);
         }
     }
+
+    static SiloFault? FaultOf(Exception error) => error switch
+    {
+        CheckpointException or TokenizerException or TemplateException => SiloFault.Model,
+        StoreException => SiloFault.Data,
+        ArgumentException or InsufficientMemoryException => SiloFault.Option,
+        _ => null,
+    };
+}
+
+/// <summary>What has to be mended before the silo can start.</summary>
+public enum SiloFault
+{
+    Model,
+    Data,
+    Option,
 }

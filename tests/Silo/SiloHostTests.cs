@@ -1,0 +1,85 @@
+using System.Runtime.CompilerServices;
+using Hearth.Contracts;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Hearth.Silo.Tests;
+
+public sealed class SiloHostTests : IDisposable
+{
+    readonly string _data = Directory.CreateTempSubdirectory("hearth-silo-").FullName;
+
+    public void Dispose() => Directory.Delete(_data, recursive: true);
+
+    [Fact]
+    public async Task ATurnIsRefusedWhileLoadingAndServedAfter()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        await using var silo = Open(DemoModel());
+        Assert.False(silo.Cluster.Status.Ready);
+        var early = await silo.Cluster.RunTurnAsync(Turn("t1"), cancellation).ToListAsync(cancellation);
+        Assert.Equal(TurnError.ModelLoading, Assert.IsType<TurnFailed>(Assert.Single(early)).Failure.Error);
+
+        var bytes = (Done: 0L, Total: 0L);
+        await silo.LoadAsync((done, total) => bytes = (done, total), cancellation);
+        Assert.True(silo.Cluster.Status.Ready);
+        Assert.Equal(bytes.Total, bytes.Done);
+        var events = await silo.Cluster.RunTurnAsync(Turn("t2"), cancellation).ToListAsync(cancellation);
+        Assert.Equal(Enumerable.Range(0, events.Count), events.Select(e => e.Sequence));
+        Assert.IsType<TurnStarted>(events[0]);
+        Assert.Equal(8, Assert.IsType<TurnFinished>(events[^1]).Usage.CompletionTokens);
+    }
+
+    [Fact]
+    public void ASecondSiloOnTheSameDataIsRefused()
+    {
+        using var held = new Disposer(Open(DemoModel()));
+        var error = Assert.Throws<SiloException>(() => Open(DemoModel()));
+        Assert.Equal(SiloFault.Data, error.Fault);
+        Assert.Contains(_data, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ACheckpointThatIsNoneIsNamed()
+    {
+        await using var silo = Open(Path.Combine(_data, "nothing"));
+        var error = await Assert.ThrowsAsync<SiloException>(() => silo.LoadAsync((_, _) => { }, TestContext.Current.CancellationToken));
+        Assert.Equal(SiloFault.Model, error.Fault);
+        Assert.Contains("config.json", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AnOptionOutOfBoundsIsNamed()
+    {
+        await using var silo = Open(DemoModel(), options => options with { KvType = "int3" });
+        var error = await Assert.ThrowsAsync<SiloException>(() => silo.LoadAsync((_, _) => { }, TestContext.Current.CancellationToken));
+        Assert.Equal(SiloFault.Option, error.Fault);
+        Assert.Contains("int3", error.Message, StringComparison.Ordinal);
+    }
+
+    SiloHost Open(string model, Func<SiloOptions, SiloOptions>? change = null)
+    {
+        var options = new SiloOptions { ModelDirectory = model, DataDirectory = _data, KvMemoryBytes = 8 << 20, HostMemoryBytes = 0 };
+        return SiloHost.Open(change?.Invoke(options) ?? options, NullLoggerFactory.Instance, TimeProvider.System);
+    }
+
+    static ChatTurn Turn(string id) => new()
+    {
+        Id = new TurnId(id),
+        Tenant = TenantId.Local,
+        Conversation = new ConversationId("c"),
+        Model = "demo",
+        History = HistoryMode.Append,
+        Items = [MessageItem.Of(Role.User, "Hello!")],
+        BodyHash = id,
+        Generation = new GenerationOptions { MaxTokens = 8, IgnoreEos = true },
+    };
+
+    static string DemoModel([CallerFilePath] string file = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", "..", "models", "demo"));
+
+    sealed class Disposer(IAsyncDisposable held) : IDisposable
+    {
+        public void Dispose() => held.DisposeAsync().AsTask().GetAwaiter().GetResult();
+    }
+}
