@@ -27,7 +27,8 @@ static class KvBench
             pool.Import(block, KvLayout.BlockTokens, bytes);
         }
         var spec = new AttentionSpec(heads, 1 / MathF.Sqrt(headDim));
-        var (q, o) = (Enumerable.Range(0, heads * headDim).Select(_ => random.NextSingle() - 0.5f).ToArray(), new float[heads * headDim]);
+        var (q, o) = (Enumerable.Range(0, heads * headDim).Select(_ => random.NextSingle() - 0.5f).ToArray(),
+            new float[heads * headDim]);
         KvSpan[] sequences = [new KvSpan(0, 1, Depth - 1, 0)];
         Report.Streaming(context, $"attention at {Depth}, {heads}/{kvHeads} heads of {headDim}, {type}", pool.Memory, () =>
         {

@@ -1,6 +1,7 @@
 namespace Hearth.Kernels.Bench;
 
-/// <summary>The matrices of a llama of 1.2B parameters (2048 x 16 layers, 32/8 heads, ffn 8192, vocabulary 128256), random.</summary>
+/// <summary>The matrices of a llama of 1.2B parameters (2048 x 16 layers, 32/8 heads, ffn 8192, vocabulary 128256),
+/// random.</summary>
 sealed class Llama1B : IDisposable
 {
     public const int Hidden = 2048, KvWidth = 512, Ffn = 8192, Vocabulary = 128_256, Layers = 16;

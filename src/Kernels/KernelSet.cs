@@ -4,7 +4,8 @@ namespace Hearth.Kernels;
 
 /// <summary>
 /// The inner loops, all on one thread and over raw memory. Operations call these and nothing else that depends on the machine,
-/// so that another set (machine code emitted at run time, say) joins by deriving from one of these and overriding what it does better.
+/// so that another set (machine code emitted at run time, say) joins by deriving from one of these and overriding what it does
+/// better.
 /// </summary>
 public abstract unsafe class KernelSet
 {
@@ -57,7 +58,8 @@ public abstract unsafe class KernelSet
     // Attention.
     internal abstract void AddProducts(DType type, in OuterArguments arguments, byte* ahead);
 
-    internal abstract float JoinSoftmax(float* scores, VisibleKeys seen, float cap, float* max, float* sum);
+    /// <summary>scores = exp(score - max); gives the maximum and the sum.</summary>
+    internal abstract void Weigh(float* scores, int width, float cap, float* max, float* sum);
 
     /// <summary>x = x * a + y * b.</summary>
     internal abstract void Blend(float* x, float a, float* y, float b, int n);

@@ -18,7 +18,8 @@ static class Limits
     /// <summary>Alignment of native memory, one cache line and one 512-bit vector.</summary>
     public const int Alignment = 64;
 
-    /// <summary>From here on native memory comes from the operating system, lazily zeroed and in huge pages where it has them.</summary>
+    /// <summary>From here on native memory comes from the operating system, lazily zeroed and in huge pages where it has
+    /// them.</summary>
     public const long MappedBytesMin = 2L << 20;
 
     /// <summary>Pauses that an idle worker spins before it yields: about 40 microseconds.</summary>

@@ -62,8 +62,8 @@ sealed unsafe class VectorKernels<S, V>(string name) : KernelSet(name) where S :
         }
     }
 
-    internal override float JoinSoftmax(float* scores, VisibleKeys seen, float cap, float* max, float* sum) =>
-        OnlineSoftmaxKernel<S, V>.Join(scores, seen, cap, max, sum);
+    internal override void Weigh(float* scores, int width, float cap, float* max, float* sum) =>
+        OnlineSoftmaxKernel<S, V>.Weigh(scores, width, cap, max, sum);
 
     internal override void Blend(float* x, float a, float* y, float b, int n) => OnlineSoftmaxKernel<S, V>.Blend(x, a, y, b, n);
 

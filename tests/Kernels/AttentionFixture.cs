@@ -60,7 +60,8 @@ sealed class AttentionFixture : IDisposable
                 return spec.SoftCap > 0 ? spec.SoftCap * Math.Tanh(dot * spec.Scale / spec.SoftCap) : dot * spec.Scale;
             }
             var seen = Enumerable.Range(0, position + 1)
-                .Where(j => spec.Window == 0 || j > position - spec.Window || j < spec.SinkTokens).Select(j => (j, Math.Exp(Score(j)))).ToArray();
+                .Where(j => spec.Window == 0 || j > position - spec.Window || j < spec.SinkTokens).Select(j =>
+                    (j, Math.Exp(Score(j)))).ToArray();
             var sum = seen.Sum(s => s.Item2);
             foreach (var (j, weight) in seen)
             {

@@ -114,7 +114,8 @@ public class ElementwiseTests
                     var (pair, second) = style == RopeStyle.Half ? (d % half, d >= half) : (d / 2, d % 2 == 1);
                     var other = style == RopeStyle.Half ? (second ? i - half : i + half) : (second ? i - 1 : i + 1);
                     var at = positions[i / (2 * headDim)] * half + Math.Min(pair, half - 1);
-                    var expected = d >= rotary ? x[i] : second ? x[i] * cos[at] + x[other] * sin[at] : x[i] * cos[at] - x[other] * sin[at];
+                    var expected = d >= rotary ? x[i] : second ? x[i] * cos[at] + x[other] * sin[at]
+                        : x[i] * cos[at] - x[other] * sin[at];
                     Assert.Equal(expected, y[i], 1e-6);
                 }
             }

@@ -21,13 +21,15 @@ public class FormatTests
             Numbers.Narrow(context, type, values, back);
             for (var i = 0; i < 65536; i++)
             {
-                var expected = type == DType.F16 ? (float)BitConverter.UInt16BitsToHalf((ushort)i) : BitConverter.UInt32BitsToSingle((uint)i << 16);
+                var expected = type == DType.F16 ? (float)BitConverter.UInt16BitsToHalf((ushort)i)
+                    : BitConverter.UInt32BitsToSingle((uint)i << 16);
                 if (float.IsNaN(expected))
                 {
                     Assert.True(float.IsNaN(values[i]));
                     continue;
                 }
-                Assert.True(BitConverter.SingleToUInt32Bits(expected) == BitConverter.SingleToUInt32Bits(values[i]), $"{type} {i:x}");
+                Assert.True(BitConverter.SingleToUInt32Bits(expected) == BitConverter.SingleToUInt32Bits(values[i]),
+                    $"{type} {i:x}");
                 Assert.True((ushort)i == BitConverter.ToUInt16(back, 2 * i), $"{type} {i:x}");
             }
         }
@@ -39,15 +41,18 @@ public class FormatTests
     {
         using var context = TestData.Context(set);
         var random = new Random(7);
-        float[] special = [0, -0f, float.NaN, float.PositiveInfinity, float.NegativeInfinity, float.MaxValue, -float.MaxValue, float.Epsilon,
-            65504, 65519.99f, 65520, -65520, 5.9604645e-8f, 2.9802322e-8f, 2.98023259e-8f, 6.1035156e-5f, 1 + 1 / 2048f, 1 + 3 / 2048f, 1 + 1 / 256f];
-        float[] values = [.. special, .. Enumerable.Range(0, 200_003).Select(_ => BitConverter.UInt32BitsToSingle((uint)random.NextInt64(1L << 32)))];
+        float[] special = [0, -0f, float.NaN, float.PositiveInfinity, float.NegativeInfinity, float.MaxValue, -float.MaxValue,
+            float.Epsilon, 65504, 65519.99f, 65520, -65520, 5.9604645e-8f, 2.9802322e-8f, 2.98023259e-8f, 6.1035156e-5f,
+            1 + 1 / 2048f, 1 + 3 / 2048f, 1 + 1 / 256f];
+        float[] values = [.. special, .. Enumerable.Range(0, 200_003).Select(_ =>
+            BitConverter.UInt32BitsToSingle((uint)random.NextInt64(1L << 32)))];
         var (half, brain) = (new byte[values.Length * 2], new byte[values.Length * 2]);
         Numbers.Narrow(context, DType.F16, values, half);
         Numbers.Narrow(context, DType.BF16, values, brain);
         for (var i = 0; i < values.Length; i++)
         {
-            var (h, b) = (BitConverter.ToHalf(half, 2 * i), BitConverter.UInt32BitsToSingle((uint)BitConverter.ToUInt16(brain, 2 * i) << 16));
+            var (h, b) = (BitConverter.ToHalf(half, 2 * i),
+                BitConverter.UInt32BitsToSingle((uint)BitConverter.ToUInt16(brain, 2 * i) << 16));
             Assert.True(((Half)values[i]).Equals(h));
             var bits = (ulong)BitConverter.SingleToUInt32Bits(values[i]);
             var expected = float.IsNaN(values[i]) ? float.NaN

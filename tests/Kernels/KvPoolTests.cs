@@ -52,7 +52,8 @@ public class KvPoolTests
         for (var layer = 0; layer < pool.Layout.Layers; layer++)
         {
             float[] keys = TestData.Normal(layer, 32 * width), values = TestData.Normal(10 + layer, 32 * width);
-            KvWrite.Compute(context, pool, layer, keys.AsSpan(0, tokens * width), values.AsSpan(0, tokens * width), [new KvSpan(0, tokens, 0, 0)], [block]);
+            KvWrite.Compute(context, pool, layer, keys.AsSpan(0, tokens * width), values.AsSpan(0, tokens * width),
+                [new KvSpan(0, tokens, 0, 0)], [block]);
         }
     }
 }

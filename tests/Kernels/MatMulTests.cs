@@ -11,7 +11,8 @@ public class MatMulTests
         using var context = TestData.Context(set);
         foreach (var type in Enum.GetValues<DType>())
         {
-            foreach (var (m, n, k) in ((int, int, int)[])[(0, 3, 5), (1, 1, 1), (1, 13, 17), (2, 7, 16), (3, 1, 15), (5, 31, 97), (9, 50, 1031), (37, 11, 2049)])
+            foreach (var (m, n, k) in ((int, int, int)[])[(0, 3, 5), (1, 1, 1), (1, 13, 17), (2, 7, 16), (3, 1, 15), (5, 31, 97),
+                (9, 50, 1031), (37, 11, 2049)])
             {
                 Agrees(context, type, m, n, k);
             }
@@ -76,7 +77,8 @@ public class MatMulTests
             using var buffer = TestData.Store(DType.BF16, TestData.Normal(4, 400 * K), out var memory);
             var w = new MatrixView(memory, DType.BF16, 400, K);
             int[] from = [0, 150, 170], sizes = [150, 20, 230];
-            var (together, apart) = (sizes.Select(n => new float[m * n]).ToArray(), sizes.Select(n => new float[m * n]).ToArray());
+            var (together, apart) = (sizes.Select(n => new float[m * n]).ToArray(),
+                sizes.Select(n => new float[m * n]).ToArray());
             Product Part(float[][] results, int i) => new(w.SliceRows(from[i], sizes[i]), results[i]);
             MatMul.Compute(context, a, m, Part(together, 0), Part(together, 1), Part(together, 2));
             for (var i = 0; i < 3; i++)
@@ -99,7 +101,8 @@ public class MatMulTests
             for (var i = 0; i < 3; i++)
             {
                 before = GC.GetAllocatedBytesForCurrentThread();
-                MatMul.Compute(context, a.AsSpan(0, m * 512), m, new Product(new MatrixView(memory, DType.BF16, 512, 512), c.AsSpan(0, m * 512)));
+                MatMul.Compute(context, a.AsSpan(0, m * 512), m,
+                    new Product(new MatrixView(memory, DType.BF16, 512, 512), c.AsSpan(0, m * 512)));
             }
             Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
         }

@@ -9,7 +9,8 @@ public class PagedAttentionTests
     public void EveryWidthTypeAndShapeAgreesWithDoubles(string set)
     {
         using var context = TestData.Context(set);
-        foreach (var (heads, kvHeads, headDim) in ((int, int, int)[])[(4, 2, 24), (3, 3, 16), (8, 1, 64), (7, 1, 80), (12, 4, 33), (1, 1, 1)])
+        foreach (var (heads, kvHeads, headDim) in ((int, int, int)[])[(4, 2, 24), (3, 3, 16), (8, 1, 64), (7, 1, 80),
+            (12, 4, 33), (1, 1, 1)])
         {
             foreach (var (window, cap, sinks) in ((int, float, int)[])[(0, 0, 0), (70, 0, 0), (5, 3, 0), (100, 0, 4), (1, 0, 40)])
             {
@@ -74,7 +75,8 @@ public class PagedAttentionTests
         PagedAttention.Compute(context, spec, queries, fixture.Pool, 1, spans, fixture.Table, output);
         foreach (var s in spans.Where(s => s.Rows > 0))
         {
-            Assert.Equal(TestData.Bits(fixture.Attend(spec, s.Start, s.Rows)), TestData.Bits(output.AsSpan(s.FirstRow * 64, s.Rows * 64)));
+            Assert.Equal(TestData.Bits(fixture.Attend(spec, s.Start, s.Rows)),
+                TestData.Bits(output.AsSpan(s.FirstRow * 64, s.Rows * 64)));
         }
     }
 
@@ -103,7 +105,8 @@ public class PagedAttentionTests
         for (var i = 0; i < 3; i++)
         {
             before = GC.GetAllocatedBytesForCurrentThread();
-            KvWrite.Compute(context, fixture.Pool, 0, fixture.Keys.AsSpan(0, 32), fixture.Values.AsSpan(0, 32), spans, fixture.Table);
+            KvWrite.Compute(context, fixture.Pool, 0, fixture.Keys.AsSpan(0, 32), fixture.Values.AsSpan(0, 32), spans,
+                fixture.Table);
             PagedAttention.Compute(context, spec, fixture.Queries.AsSpan(0, 64), fixture.Pool, 0, spans, fixture.Table, output);
         }
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());

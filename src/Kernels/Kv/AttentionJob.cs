@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Hearth.Kernels;
 
 /// <summary>The items of an <see cref="AttentionPlan"/>.</summary>
-readonly unsafe struct AttentionJob(AttentionShape shape, AttentionPlan plan, KvPool pool, float* queries, float* output, int* tables)
+readonly unsafe struct AttentionJob(AttentionShape shape, AttentionPlan plan, KvPool pool, float* queries, float* output,
+    int* tables)
     : IChunkJob
 {
     public void Execute(int chunk, int worker)
@@ -11,7 +12,8 @@ readonly unsafe struct AttentionJob(AttentionShape shape, AttentionPlan plan, Kv
         var sequence = *plan.Find(chunk);
         var (unit, head) = Math.DivRem(chunk - sequence.FirstItem, shape.Layout.KvHeads);
         var scratch = plan.WorkerScratch + (nint)worker * ((shape.WorkerFloats + 15) & ~15);
-        var tile = new AttentionTile(shape, pool, sequence.Span, head, sequence.Split ? 0 : sequence.Units - 1 - unit, tables, scratch);
+        var index = sequence.Split ? 0 : sequence.Units - 1 - unit;
+        var tile = new AttentionTile(shape, pool, sequence.Span, head, index, tables, scratch);
         tile.LoadQueries(queries);
         if (!sequence.Split)
         {
@@ -39,7 +41,8 @@ readonly unsafe struct AttentionJob(AttentionShape shape, AttentionPlan plan, Kv
     }
 }
 
-/// <summary>What an online softmax knows so far of some rows: [rows] maxima, [rows] sums, [rows, stride] weighted values.</summary>
+/// <summary>What an online softmax knows so far of some rows: [rows] maxima, [rows] sums, [rows, stride] weighted
+/// values.</summary>
 readonly unsafe struct AttentionState(float* memory, int rows, int stride)
 {
     readonly int _padded = AttentionShape.Padded(rows);
@@ -94,7 +97,7 @@ readonly unsafe struct AttentionTile
         Running = new AttentionState(scratch, Rows, shape.ValueStride);
         Part = new AttentionState(scratch + shape.StateFloats(shape.RowsMax), Rows, shape.ValueStride);
         _scores = scratch + 2 * shape.StateFloats(shape.RowsMax);
-        _queries = _scores + shape.RowsMax * KvLayout.BlockTokens;
+        _queries = _scores + shape.RowsMax * AttentionPlan.PartTokens;
     }
 
     public int Rows { get; }
@@ -132,65 +135,79 @@ readonly unsafe struct AttentionTile
         }
     }
 
-    /// <summary>Attends to one part of the keys, from nothing.</summary>
+    /// <summary>Attends to one part of the keys, from nothing. Only blocks that some row sees are touched.</summary>
     public void Attend(int part, AttentionState state)
     {
         state.Clear();
-        var end = Math.Min((part + 1) * AttentionPlan.PartTokens, LastPosition + 1);
-        for (var first = part * AttentionPlan.PartTokens; first < end; first += KvLayout.BlockTokens)
+        var first = part * AttentionPlan.PartTokens;
+        var to = Math.Min(AttentionPlan.PartTokens, LastPosition + 1 - first);
+        var from = Math.Clamp(_shape.LeastSeen(FirstPosition) - first, 0, to);
+        var sinks = Math.Min(_shape.Spec.SinkTokens - first, to);
+        for (var key = NextSeen(0, from, sinks); key < to; key = NextSeen(key + KvLayout.BlockTokens, from, sinks))
         {
-            var to = Math.Min(KvLayout.BlockTokens, LastPosition + 1 - first);
-            var from = _shape.Spec.SinkTokens > first ? 0 : Math.Max(0, _shape.LeastSeen(FirstPosition) - first);
-            if (from < to)
-            {
-                AttendBlock(first, from, to, state);
-            }
+            Score(first, key);
         }
-    }
-
-    /// <summary>Keys first+from..first+to-1 are seen by some row, and are the only ones touched.</summary>
-    void AttendBlock(int first, int from, int to, AttentionState state)
-    {
-        var layout = _shape.Layout;
-        var padded = AttentionShape.Padded(Rows);
-        var block = _table[first / KvLayout.BlockTokens];
-        BatchCheck.Block(block, _pool);
-        var keys = _pool.Address + layout.KeyOffset(block, _shape.Layer, _head);
-        var values = keys + layout.KeyBytesPerHead;
-        new Span<float>(_scores, padded * KvLayout.BlockTokens).Clear();
-        _shape.Kernels.AddProducts(layout.Type, new OuterArguments(_queries, layout.HeadDim, keys, KvLayout.BlockTokens, layout.HeadDim,
-            _scores, KvLayout.BlockTokens, KvLayout.BlockTokens, padded), values);
+        var width = (to + KvLayout.BlockTokens - 1) & -KvLayout.BlockTokens;
         for (var row = 0; row < Rows; row++)
         {
-            JoinRow(row, new VisibleKeys(_shape.Spec, FirstPosition + row / _shape.Group, first), state);
+            Weigh(row, new VisibleKeys(_shape.Spec, FirstPosition + row / _shape.Group, first), width, state);
         }
-        _shape.Kernels.AddProducts(layout.Type, new OuterArguments(_scores + from, KvLayout.BlockTokens,
-            values + (nint)from * layout.ValueStride * layout.Type.Size(), layout.ValueStride, to - from,
-            state.Values, layout.ValueStride, layout.ValueStride, padded), NextKeys(first, values));
+        for (var key = NextSeen(0, from, sinks); key < to; key = NextSeen(key + KvLayout.BlockTokens, from, sinks))
+        {
+            Sum(first, key, key < sinks ? key : Math.Max(key, from), Math.Min(key + KvLayout.BlockTokens, to), state);
+        }
     }
 
-    void JoinRow(int row, in VisibleKeys seen, in AttentionState state)
+    /// <summary>First key of the next block, from key on, of which some row sees something.</summary>
+    static int NextSeen(int key, int from, int sinks) => key < sinks ? key : Math.Max(key, from & -KvLayout.BlockTokens);
+
+    /// <summary>Products of the queries and a block's keys.</summary>
+    void Score(int first, int key)
     {
-        var scores = _scores + row * KvLayout.BlockTokens;
+        var layout = _shape.Layout;
+        var keys = Block(first + key);
+        var ahead = BlockAhead(first + key + KvLayout.BlockTokens, keys);
+        _shape.Kernels.AddProducts(layout.Type,
+            new OuterArguments(_queries, layout.HeadDim, keys, KvLayout.BlockTokens, layout.HeadDim,
+            _scores + key, AttentionPlan.PartTokens, KvLayout.BlockTokens, AttentionShape.Padded(Rows), true), ahead);
+    }
+
+    void Weigh(int row, in VisibleKeys seen, int width, in AttentionState state)
+    {
+        var scores = _scores + (nint)row * AttentionPlan.PartTokens;
         if (seen.None)
         {
-            new Span<float>(scores, KvLayout.BlockTokens).Clear();
+            new Span<float>(scores, width).Clear();
             return;
         }
-        var keep = _shape.Kernels.JoinSoftmax(scores, seen, _shape.Spec.SoftCap, state.Max + row, state.Sum + row);
-        if (keep != 1)
-        {
-            var values = state.Values + (nint)row * _shape.ValueStride;
-            _shape.Kernels.Map(MapKind.Scale, values, null, keep, values, _shape.ValueStride);
-        }
+        seen.Hide(new Span<float>(scores, width));
+        _shape.Kernels.Weigh(scores, width, _shape.Spec.SoftCap, state.Max + row, state.Sum + row);
     }
 
-    byte* NextKeys(int first, byte* otherwise)
+    /// <summary>Adds a block's values of keys from..to-1, weighted.</summary>
+    void Sum(int first, int key, int from, int to, AttentionState state)
     {
-        var next = first / KvLayout.BlockTokens + 1;
-        return next * KvLayout.BlockTokens <= LastPosition && (uint)_table[next] < (uint)_pool.Blocks
-            ? _pool.Address + _shape.Layout.KeyOffset(_table[next], _shape.Layer, _head)
-            : otherwise;
+        var layout = _shape.Layout;
+        var values = Block(first + key) + layout.KeyBytesPerHead;
+        var ahead = BlockAhead(first + key + KvLayout.BlockTokens, values) + layout.KeyBytesPerHead;
+        _shape.Kernels.AddProducts(layout.Type, new OuterArguments(_scores + from, AttentionPlan.PartTokens,
+            values + (nint)(from - key) * layout.ValueStride * layout.Type.Size(), layout.ValueStride, to - from,
+            state.Values, layout.ValueStride, layout.ValueStride, AttentionShape.Padded(Rows), false), ahead);
+    }
+
+    /// <summary>A block's keys of this head; its values lie behind them.</summary>
+    byte* Block(int position)
+    {
+        var block = _table[position / KvLayout.BlockTokens];
+        BatchCheck.Block(block, _pool);
+        return _pool.Address + _shape.Layout.KeyOffset(block, _shape.Layer, _head);
+    }
+
+    /// <summary>The same for fetching ahead, where a block need not exist.</summary>
+    byte* BlockAhead(int position, byte* otherwise)
+    {
+        var block = position <= LastPosition ? _table[position / KvLayout.BlockTokens] : -1;
+        return (uint)block < (uint)_pool.Blocks ? _pool.Address + _shape.Layout.KeyOffset(block, _shape.Layer, _head) : otherwise;
     }
 
     /// <summary>Index of the first query head of this KV head at the tile's i-th position, counted over rows and heads.</summary>

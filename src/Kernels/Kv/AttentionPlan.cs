@@ -1,7 +1,8 @@
 namespace Hearth.Kernels;
 
 /// <summary>
-/// How a batch is cut into items: a sequence with few rows (decode) by KV head and part of its keys, the parts merged by whoever ends last;
+/// How a batch is cut into items: a sequence with few rows (decode) by KV head and part of its keys, the parts merged by whoever
+/// ends last;
 /// one with many rows (prefill) by KV head and tile of queries, the longest first.
 /// </summary>
 readonly unsafe struct AttentionPlan
@@ -23,7 +24,8 @@ readonly unsafe struct AttentionPlan
     public float* WorkerScratch { get; private init; }
 
     /// <param name="work">Multiply-adds of the whole batch, about.</param>
-    public static AttentionPlan Make(KernelContext context, in AttentionShape shape, ReadOnlySpan<KvSpan> sequences, out long work)
+    public static AttentionPlan Make(KernelContext context, in AttentionShape shape, ReadOnlySpan<KvSpan> sequences,
+        out long work)
     {
         var partialFloats = 0L;
         foreach (ref readonly var span in sequences)
@@ -44,7 +46,8 @@ readonly unsafe struct AttentionPlan
             plans[i] = SequencePlan.Of(sequences[i], shape, items, partials, i * shape.Layout.KvHeads);
             items += plans[i].Units * shape.Layout.KvHeads;
             partials += plans[i].PartialFloats(shape);
-            work += 2L * sequences[i].Rows * (sequences[i].End - shape.LeastSeen(sequences[i].Start)) * shape.Spec.Heads * shape.Layout.HeadDim;
+            work += 2L * sequences[i].Rows * (sequences[i].End - shape.LeastSeen(sequences[i].Start)) * shape.Spec.Heads
+                * shape.Layout.HeadDim;
         }
         return new AttentionPlan
         {

@@ -29,7 +29,8 @@ public readonly record struct KvLayout
 
     public DType Type { get; }
 
-    /// <summary>Elements from one value row to the next: headDim rounded up to two vectors of 512 bits in f32; the padding is zero.</summary>
+    /// <summary>Elements from one value row to the next: headDim rounded up to two vectors of 512 bits in f32; the padding is
+    /// zero.</summary>
     public int ValueStride => (HeadDim + 31) & ~31;
 
     public long KeyBytesPerHead => (long)HeadDim * BlockTokens * Type.Size();

@@ -27,7 +27,8 @@ public sealed unsafe class KvPool : IDisposable
 
     internal byte* Address => _memory.Address;
 
-    /// <summary>Copies the first positions of a block to another (at least that many: whole blocks move at memory speed).</summary>
+    /// <summary>Copies the first positions of a block to another (at least that many: whole blocks move at memory
+    /// speed).</summary>
     public void CopyBlock(int source, int target)
     {
         CheckBlock(source, nameof(source));
@@ -82,7 +83,8 @@ public sealed unsafe class KvPool : IDisposable
         }
     }
 
-    /// <summary>Moves rows between the block (at a stride) and the compact form; whole rows of equal stride in one copy.</summary>
+    /// <summary>Moves rows between the block (at a stride) and the compact form; whole rows of equal stride in one
+    /// copy.</summary>
     static byte* Move(byte* block, int stride, byte* compact, int rowBytes, int rows, bool export)
     {
         if (stride == rowBytes)

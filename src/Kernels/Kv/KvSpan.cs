@@ -1,6 +1,7 @@
 namespace Hearth.Kernels;
 
-/// <summary>One sequence's part of a batch: which rows are its new tokens, where they stand, and where its block table begins.</summary>
+/// <summary>One sequence's part of a batch: which rows are its new tokens, where they stand, and where its block table
+/// begins.</summary>
 /// <param name="FirstRow">First of its rows in the batch's activations.</param>
 /// <param name="Rows">Its new tokens: a prefill chunk, or 1 in decode.</param>
 /// <param name="Start">Position of the first new token; positions below it are in the cache already.</param>

@@ -8,24 +8,27 @@ public static unsafe class KvWrite
     /// <param name="keys">[rows, kvHeads, headDim], rotary embedding already applied.</param>
     /// <param name="values">[rows, kvHeads, headDim]</param>
     /// <param name="tables">The block tables of all sequences, one after the other.</param>
-    public static void Compute(KernelContext context, KvPool pool, int layer, ReadOnlySpan<float> keys, ReadOnlySpan<float> values,
-        ReadOnlySpan<KvSpan> sequences, ReadOnlySpan<int> tables)
+    public static void Compute(KernelContext context, KvPool pool, int layer, ReadOnlySpan<float> keys,
+        ReadOnlySpan<float> values, ReadOnlySpan<KvSpan> sequences, ReadOnlySpan<int> tables)
     {
         var layout = pool.Layout;
         Check.Length(values.Length, keys.Length, nameof(values));
-        BatchCheck.Sequences(sequences, tables, pool, layer, Check.Rows(keys.Length, layout.KvHeads * layout.HeadDim, nameof(keys)));
+        BatchCheck.Sequences(sequences, tables, pool, layer,
+            Check.Rows(keys.Length, layout.KvHeads * layout.HeadDim, nameof(keys)));
         fixed (float* pk = keys, pv = values)
         fixed (int* pt = tables)
         {
             foreach (var sequence in sequences)
             {
                 var job = new Job(context.Kernels, pool, layer, pk, pv, sequence, pt + sequence.TableOffset);
-                RowRuns.Run(context, new RowJob<Job>(job, sequence.Rows, KvLayout.BlockTokens), (long)sequence.Rows * layout.KvHeads * layout.HeadDim);
+                RowRuns.Run(context, new RowJob<Job>(job, sequence.Rows, KvLayout.BlockTokens),
+                    (long)sequence.Rows * layout.KvHeads * layout.HeadDim);
             }
         }
     }
 
-    readonly struct Job(KernelSet kernels, KvPool pool, int layer, float* keys, float* values, KvSpan sequence, int* table) : IRowJob
+    readonly struct Job(KernelSet kernels, KvPool pool, int layer, float* keys, float* values, KvSpan sequence, int* table)
+        : IRowJob
     {
         public void Execute(int from, int to)
         {

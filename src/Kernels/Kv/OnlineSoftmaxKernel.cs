@@ -2,40 +2,39 @@ using System.Runtime.CompilerServices;
 
 namespace Hearth.Kernels;
 
-/// <summary>One step of the online softmax (Milakov and Gimelshein 2018): a block of 32 scores joins the running maximum and sum.</summary>
+/// <summary>One part's step of the online softmax (Milakov and Gimelshein 2018), and the joining of two parts.</summary>
 static unsafe class OnlineSoftmaxKernel<S, V> where S : struct, ISimd<V> where V : struct
 {
-    /// <summary>Scores become exp(score - new maximum), exactly 0 where the key is not visible.</summary>
-    /// <param name="seen">Keys of this block that the row sees.</param>
-    /// <returns>The factor by which what was summed before shrinks.</returns>
+    /// <summary>Scores become exp(score - maximum), exactly 0 where the key is not visible; some key is.</summary>
+    /// <param name="width">Scores, a multiple of 32; zeros behind what is seen change no bit of the sum.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Join(float* scores, VisibleKeys seen, float cap, float* max, float* sum)
+    public static void Weigh(float* scores, int width, float cap, float* max, float* sum)
     {
-        if (cap > 0)
+        for (var i = 0; cap > 0 && i < width; i += S.Lanes)
         {
-            Cap(scores, cap);
+            var tanh = SimdMath<S, V>.Tanh(S.Div(S.Load(scores + i), S.Set(cap)));
+            // What was hidden at -infinity came to -cap.
+            var hidden = S.IfLess(S.Load(scores + i), S.Set(float.MinValue), S.Set(float.NegativeInfinity),
+                S.Mul(tanh, S.Set(cap)));
+            S.Store(hidden, scores + i);
         }
-        if (!seen.All)
-        {
-            Hide(scores, seen);
-        }
-        var top = S.Load(scores);
-        for (var i = S.Lanes; i < KvLayout.BlockTokens; i += S.Lanes)
+        V top = S.Load(scores), other = top;
+        for (var i = 0; i < width; i += 2 * S.Lanes)
         {
             top = S.Max(top, S.Load(scores + i));
+            other = S.Max(other, S.Load(scores + i + S.Lanes));
         }
-        var newMax = MathF.Max(*max, S.MaxLane(top));
-        var (maxima, total) = (S.Set(newMax), S.Set(0));
-        for (var i = 0; i < KvLayout.BlockTokens; i += S.Lanes)
+        *max = S.MaxLane(S.Max(top, other));
+        V maxima = S.Set(*max), first = S.Set(0), second = first;
+        for (var i = 0; i < width; i += 2 * S.Lanes)
         {
-            var weight = SimdMath<S, V>.Exp(S.Sub(S.Load(scores + i), maxima));
-            S.Store(weight, scores + i);
-            total = S.Add(total, weight);
+            V a = SimdMath<S, V>.Exp(S.Sub(S.Load(scores + i), maxima)),
+                b = SimdMath<S, V>.Exp(S.Sub(S.Load(scores + i + S.Lanes), maxima));
+            S.Store(a, scores + i);
+            S.Store(b, scores + i + S.Lanes);
+            (first, second) = (S.Add(first, a), S.Add(second, b));
         }
-        var keep = SimdMath<SimdScalar, float>.Exp(*max - newMax);
-        *sum = MathF.FusedMultiplyAdd(*sum, keep, S.Sum(total));
-        *max = newMax;
-        return keep;
+        *sum = S.Sum(S.Add(first, second));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -47,36 +46,16 @@ static unsafe class OnlineSoftmaxKernel<S, V> where S : struct, ISimd<V> where V
             S.Store(S.Fma(S.Load(x + i), factor, S.Mul(S.Load(y + i), other)), x + i);
         }
     }
-
-    static void Cap(float* scores, float cap)
-    {
-        for (var i = 0; i < KvLayout.BlockTokens; i += S.Lanes)
-        {
-            var tanh = SimdMath<S, V>.Tanh(S.Div(S.Load(scores + i), S.Set(cap)));
-            S.Store(S.Mul(tanh, S.Set(cap)), scores + i);
-        }
-    }
-
-    static void Hide(float* scores, VisibleKeys seen)
-    {
-        for (var i = 0; i < KvLayout.BlockTokens; i++)
-        {
-            if (!seen.Contains(i))
-            {
-                scores[i] = float.NegativeInfinity;
-            }
-        }
-    }
 }
 
-/// <summary>Which of a block's 32 keys a query sees: [0, Sinks) and [From, To).</summary>
+/// <summary>Which keys of a part a query sees: [0, Sinks) and [From, To), counted from the part's first.</summary>
 readonly struct VisibleKeys
 {
-    /// <param name="first">Position of the block's first key.</param>
+    /// <param name="first">Position of the part's first key.</param>
     public VisibleKeys(in AttentionSpec spec, int position, int first)
     {
         var from = spec.Window > 0 ? position - spec.Window + 1 : 0;
-        To = Math.Clamp(position + 1 - first, 0, KvLayout.BlockTokens);
+        To = Math.Clamp(position + 1 - first, 0, AttentionPlan.PartTokens);
         From = Math.Clamp(from - first, 0, To);
         Sinks = Math.Clamp(spec.SinkTokens - first, 0, To);
         if (Sinks >= From)
@@ -91,12 +70,12 @@ readonly struct VisibleKeys
 
     public int To { get; }
 
-    public bool All => From == 0 && To == KvLayout.BlockTokens;
-
     public bool None => From == To && Sinks == 0;
 
-    /// <summary>The least key seen, when there is one.</summary>
-    public int First => Sinks > 0 ? 0 : From;
-
-    public bool Contains(int key) => key < Sinks || (key >= From && key < To);
+    /// <summary>Puts -infinity where the query does not see.</summary>
+    public void Hide(Span<float> scores)
+    {
+        scores[Sinks..From].Fill(float.NegativeInfinity);
+        scores[To..].Fill(float.NegativeInfinity);
+    }
 }

@@ -9,9 +9,12 @@ namespace Hearth.Kernels;
 public readonly record struct AttentionSpec(int Heads, float Scale, int Window = 0, float SoftCap = 0, int SinkTokens = 0);
 
 /// <summary>
-/// Causal flash attention over paged blocks, for prefill chunks and decode alike (Dao 2023): an online softmax over keys in ascending
-/// order, no score matrix. Keys are cut in fixed parts of <see cref="AttentionPlan.PartTokens"/> positions; a part starts from nothing and the
-/// parts are merged in ascending order, whoever computed them (flash-decoding). So a query's result depends on its position and on
+/// Causal flash attention over paged blocks, for prefill chunks and decode alike (Dao 2023): an online softmax over keys in
+/// ascending
+/// order, never more than a part's scores at once. Keys are cut in fixed parts of <see cref="AttentionPlan.PartTokens"/>
+/// positions; a part starts from nothing and the
+/// parts are merged in ascending order, whoever computed them (flash-decoding). So a query's result depends on its position and
+/// on
 /// what it sees, never on the batch, the chunk, the blocks' numbers or the threads.
 /// </summary>
 public static unsafe class PagedAttention
@@ -75,8 +78,8 @@ readonly struct AttentionShape(in AttentionSpec spec, in KvLayout layout, int la
     /// <summary>Floats of the running state of that many rows: maximum, sum and weighted values.</summary>
     public int StateFloats(int rows) => Padded(rows) * (ValueStride + 2);
 
-    /// <summary>Floats of a worker's scratch: two states, queries and scores.</summary>
-    public int WorkerFloats => (2 * StateFloats(RowsMax)) + RowsMax * (Layout.HeadDim + KvLayout.BlockTokens) + 64;
+    /// <summary>Floats of a worker's scratch: two states, queries and the scores of a part.</summary>
+    public int WorkerFloats => (2 * StateFloats(RowsMax)) + RowsMax * (Layout.HeadDim + AttentionPlan.PartTokens);
 
     /// <summary>Rows as the kernels take them.</summary>
     public static int Padded(int rows) => rows == 1 ? 1 : rows <= 4 ? 4 : (rows + 7) & ~7;

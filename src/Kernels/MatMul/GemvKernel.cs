@@ -3,7 +3,8 @@ using System.Runtime.Intrinsics;
 
 namespace Hearth.Kernels;
 
-/// <summary>Products of one row of activations with rows of weights as they lie in memory: each weight is read once, in registers.</summary>
+/// <summary>Products of one row of activations with rows of weights as they lie in memory: each weight is read once, in
+/// registers.</summary>
 static unsafe class GemvKernel<S, V> where S : struct, ISimd<V> where V : struct
 {
     /// <param name="a">[k]</param>

@@ -4,7 +4,8 @@ namespace Hearth.Kernels;
 
 /// <summary>One product C = A W^T of a run: weights [n, k], optional bias [n], result [m, n].</summary>
 /// <param name="accumulate">Add to what the result holds (a residual) rather than overwrite it.</param>
-public readonly ref struct Product(MatrixView weights, Span<float> result, ReadOnlySpan<float> bias = default, bool accumulate = false)
+public readonly ref struct Product(MatrixView weights, Span<float> result, ReadOnlySpan<float> bias = default,
+    bool accumulate = false)
 {
     public MatrixView Weights { get; } = weights;
 
@@ -110,7 +111,8 @@ public static unsafe class MatMul
         var packed = (float*)memory;
         Share(context, new PackJob(kernels, a, m, k, packed), tiles, (long)m * k);
         var chunks = Targets.Of(targets, chunkTiles * kernels.TileColumns);
-        Share(context, new GemmJob(kernels, chunks, packed, m, panelTiles, memory + packedBytes, scratch), chunks.Chunks, Work(m, targets));
+        Share(context, new GemmJob(kernels, chunks, packed, m, panelTiles, memory + packedBytes, scratch), chunks.Chunks,
+            Work(m, targets));
     }
 
     /// <summary>Small work stays here: a fork and a join cost about a microsecond.</summary>
@@ -134,7 +136,8 @@ public static unsafe class MatMul
         {
             rows += target.N;
         }
-        return (int)Math.Clamp(rows / (context.Kernels.TileColumns * context.Threads * ChunksPerThread), PanelTilesMin, PanelTilesMax);
+        return (int)Math.Clamp(rows / (context.Kernels.TileColumns * context.Threads * ChunksPerThread), PanelTilesMin,
+            PanelTilesMax);
     }
 
     static long Work(int m, ReadOnlySpan<Target> targets)

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Hearth.Kernels;
 
 /// <summary>A <see cref="Product"/> as addresses.</summary>
@@ -95,17 +97,19 @@ readonly unsafe struct PackJob(KernelSet kernels, float* a, int m, int k, float*
         for (var from = 0; from < k; from += ReductionOrder.BlockK)
         {
             var columns = Math.Min(ReductionOrder.BlockK, k - from);
-            kernels.Pack(DType.F32, source + (nint)from * sizeof(float), (nint)k * sizeof(float), Math.Min(rows, m - chunk * rows), rows,
-                columns, target + (nint)from * rows);
+            kernels.Pack(DType.F32, source + (nint)from * sizeof(float), (nint)k * sizeof(float),
+                Math.Min(rows, m - chunk * rows), rows, columns, target + (nint)from * rows);
         }
     }
 }
 
 /// <summary>
-/// Many rows of activations, packed. A panel of weights is widened and packed once per block of k and stays in the second-level cache while
+/// Many rows of activations, packed. A panel of weights is widened and packed once per block of k and stays in the second-level
+/// cache while
 /// all tiles of activations pass; a tile of activations stays in the first-level one while the panel's tiles pass.
 /// </summary>
-readonly unsafe struct GemmJob(KernelSet kernels, Targets targets, float* packed, int m, int panelTiles, byte* scratch, long scratchBytes)
+readonly unsafe struct GemmJob(KernelSet kernels, Targets targets, float* packed, int m, int panelTiles, byte* scratch,
+    long scratchBytes)
     : IChunkJob
 {
     /// <summary>Up to here weights are fetched ahead, beyond it activations.</summary>
@@ -143,10 +147,12 @@ readonly unsafe struct GemmJob(KernelSet kernels, Targets targets, float* packed
         var source = target.W + from * target.RowBytes + (nint)k * target.Type.Size();
         for (var row = 0; row < rows; row += width, panel += (nint)width * kernels.Padded(columns))
         {
-            kernels.Pack(target.Type, source + row * target.RowBytes, (nint)target.RowBytes, Math.Min(width, rows - row), width, columns, panel);
+            kernels.Pack(target.Type, source + row * target.RowBytes, (nint)target.RowBytes, Math.Min(width, rows - row), width,
+                columns, panel);
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void MultiplyPanel(in Target target, int from, int rows, int k, int columns, float* panel, float* sums)
     {
         var (height, width) = (kernels.TileRows, kernels.TileColumns);
@@ -160,13 +166,16 @@ readonly unsafe struct GemmJob(KernelSet kernels, Targets targets, float* packed
             var w = panel;
             for (var column = 0; column < rows; column += width, w += (nint)width * padded, sums += height * width)
             {
-                // Few rows wait for weights, many for the next tile of activations: two calls fetch half of it and the hardware goes on.
-                var ahead = m <= AheadRows ? weights.Next() : (byte*)(a + tileFloats) + Math.Min(column / width, 1) * Ahead.Bytes(steps);
+                // Few rows wait for weights, many for the next tile of activations: two calls fetch
+                // half of it and the hardware goes on.
+                var ahead = m <= AheadRows ? weights.Next()
+                    : (byte*)(a + tileFloats) + Math.Min(column / width, 1) * Ahead.Bytes(steps);
                 kernels.MultiplyTile(a, w, steps, sums, k == 0, ahead);
             }
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Finish(in Target target, int from, int rows, float* sums)
     {
         var (height, width) = (kernels.TileRows, kernels.TileColumns);
@@ -187,7 +196,8 @@ readonly unsafe struct GemmJob(KernelSet kernels, Targets targets, float* packed
 }
 
 /// <summary>
-/// The next panel's weights, fetched while a panel is multiplied and spread evenly over the calls: with few rows of activations a product is as
+/// The next panel's weights, fetched while a panel is multiplied and spread evenly over the calls: with few rows of activations
+/// a product is as
 /// slow as memory, which would rest while the tiles compute.
 /// </summary>
 unsafe struct Ahead

@@ -9,7 +9,8 @@ static unsafe class PackKernel<S, V> where S : struct, ISimd<V> where V : struct
     /// <param name="rows">Rows there are, at most <paramref name="tileRows"/>.</param>
     /// <param name="columns">Columns of the block.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Pack<E>(byte* source, nint stride, int rows, int tileRows, int columns, float* target) where E : struct, IElement
+    public static void Pack<E>(byte* source, nint stride, int rows, int tileRows, int columns, float* target)
+        where E : struct, IElement
     {
         var step = tileRows * S.Lanes;
         for (var row = 0; row < tileRows; row++, source += stride, target += S.Lanes)

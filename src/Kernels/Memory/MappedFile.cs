@@ -33,7 +33,8 @@ public sealed unsafe class MappedFile : IDisposable
         {
             throw new InvalidDataException($"{path} is empty: there is nothing to map");
         }
-        var file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, false);
+        var file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None,
+            false);
         try
         {
             return new MappedFile(path, file, file.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read), length);

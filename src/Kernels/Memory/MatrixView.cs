@@ -1,6 +1,7 @@
 namespace Hearth.Kernels;
 
-/// <summary>A row-major matrix in native memory: rows are output features, columns input features, as nn.Linear stores them.</summary>
+/// <summary>A row-major matrix in native memory: rows are output features, columns input features, as nn.Linear stores
+/// them.</summary>
 public readonly unsafe struct MatrixView
 {
     /// <exception cref="ArgumentException">The memory is not exactly rows x columns elements.</exception>

@@ -44,7 +44,8 @@ public static unsafe class Elementwise
         Run(context, MapKind.GeGlu, gate, up, 0, output);
     }
 
-    static void Run(KernelContext context, MapKind kind, ReadOnlySpan<float> a, ReadOnlySpan<float> b, float scalar, Span<float> y)
+    static void Run(KernelContext context, MapKind kind, ReadOnlySpan<float> a, ReadOnlySpan<float> b, float scalar,
+        Span<float> y)
     {
         Check.Length(y.Length, a.Length, "output");
         fixed (float* pa = a, pb = b, py = y)
@@ -56,7 +57,8 @@ public static unsafe class Elementwise
         }
     }
 
-    readonly struct Job(KernelSet kernels, MapKind kind, float* a, float* b, float scalar, float* y, int length, int step) : IRowJob
+    readonly struct Job(KernelSet kernels, MapKind kind, float* a, float* b, float scalar, float* y, int length, int step)
+        : IRowJob
     {
         public void Execute(int from, int to)
         {

@@ -9,6 +9,9 @@ static class Half16
     /// <summary>Where an f16's sign, exponent and mantissa are after sign extension and a shift by 13.</summary>
     public const int Places = unchecked((int)0x8FFFE000);
 
+    /// <summary>All ones in an infinity or NaN.</summary>
+    public const ushort Exponent = 0x7C00;
+
     /// <summary>2^-14 as f32 bits, the smallest normal f16.</summary>
     public const uint ExponentMin = 113u << 23;
 

@@ -25,6 +25,17 @@ unsafe interface ISimd<V> where V : struct
 
     static abstract V LoadF16(ushort* source);
 
+    /// <summary>2 x Lanes elements: the even ones and the odd ones.</summary>
+    static abstract void LoadPairBF16(ushort* source, out V even, out V odd);
+
+    static abstract void LoadPairF16(ushort* source, out V even, out V odd);
+
+    /// <summary>From even and odd elements to the first and the second half.</summary>
+    static abstract void Interleave(ref V a, ref V b);
+
+    /// <summary>The reverse of <see cref="Interleave"/>.</summary>
+    static abstract void Separate(ref V a, ref V b);
+
     /// <summary>Rounds to the nearest, ties to even; NaN stays NaN.</summary>
     static abstract void StoreBF16(V value, ushort* target);
 
@@ -49,7 +60,8 @@ unsafe interface ISimd<V> where V : struct
 
     static abstract V Abs(V a);
 
-    /// <summary><paramref name="a"/> &lt; <paramref name="b"/> ? <paramref name="yes"/> : <paramref name="no"/>, per lane.</summary>
+    /// <summary><paramref name="a"/> &lt; <paramref name="b"/> ? <paramref name="yes"/> : <paramref name="no"/>, per
+    /// lane.</summary>
     static abstract V IfLess(V a, V b, V yes, V no);
 
     /// <summary>2^n for whole n in [-126, 127].</summary>

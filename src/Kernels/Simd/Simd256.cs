@@ -36,11 +36,47 @@ readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     [MethodImpl(Inline)]
     public static Vector256<float> LoadF16(ushort* source)
     {
-        // Sign-extended and moved to their f32 places; a product re-biases the exponent and normalises subnormals.
-        var bits = ((WidenSigned(source) << 13) & Vector256.Create(Half16.Places)).AsSingle();
-        var value = bits * Vector256.Create(Half16.Rebias);
-        var special = Vector256.GreaterThanOrEqual(Vector256.Abs(value), Vector256.Create(65536f));
-        return value | (special & Vector256.Create(float.PositiveInfinity));
+        var half = Vector128.Load(source);
+        var value = FromPlaces(Vector256.WidenLower(half.AsInt16().ToVector256Unsafe()) << 13);
+        return Vector128.EqualsAny(half & Vector128.Create(Half16.Exponent), Vector128.Create(Half16.Exponent))
+            ? WithSpecials(value) : value;
+    }
+
+    [MethodImpl(Inline)]
+    public static void LoadPairBF16(ushort* source, out Vector256<float> even, out Vector256<float> odd)
+    {
+        var bits = Vector256.Load((uint*)source);
+        even = (bits << 16).AsSingle();
+        odd = (bits & Vector256.Create(0xFFFF0000u)).AsSingle();
+    }
+
+    [MethodImpl(Inline)]
+    public static void LoadPairF16(ushort* source, out Vector256<float> even, out Vector256<float> odd)
+    {
+        var bits = Vector256.Load((int*)source);
+        even = FromPlaces((bits << 16) >> 3);
+        odd = FromPlaces(bits >> 3);
+        if (Vector256.EqualsAny(bits.AsUInt16() & Vector256.Create(Half16.Exponent), Vector256.Create(Half16.Exponent)))
+        {
+            (even, odd) = (WithSpecials(even), WithSpecials(odd));
+        }
+    }
+
+    [MethodImpl(Inline)]
+    public static void Interleave(ref Vector256<float> a, ref Vector256<float> b)
+    {
+        Vector128<float> a0 = a.GetLower(), a1 = a.GetUpper(), b0 = b.GetLower(), b1 = b.GetUpper();
+        a = Vector256.Create(ZipLow(a0, b0), ZipHigh(a0, b0));
+        b = Vector256.Create(ZipLow(a1, b1), ZipHigh(a1, b1));
+    }
+
+    [MethodImpl(Inline)]
+    public static void Separate(ref Vector256<float> a, ref Vector256<float> b)
+    {
+        var order = Vector256.Create(0, 2, 4, 6, 1, 3, 5, 7);
+        var (left, right) = (Vector256.Shuffle(a, order), Vector256.Shuffle(b, order));
+        a = Vector256.Create(left.GetLower(), right.GetLower());
+        b = Vector256.Create(left.GetUpper(), right.GetUpper());
     }
 
     [MethodImpl(Inline)]
@@ -136,9 +172,19 @@ readonly unsafe struct Simd256 : ISimd<Vector256<float>>
         return MathF.Max(pairs.ToScalar(), pairs.GetElement(1));
     }
 
+    /// <summary>
+    /// From an f16 whose bits were moved to f32's places with the sign extended: a product re-biases the exponent and normalises
+    /// subnormals.
+    /// </summary>
     [MethodImpl(Inline)]
-    static Vector256<int> WidenSigned(ushort* source) =>
-        Vector256.WidenLower(Vector128.Load((short*)source).ToVector256Unsafe());
+    static Vector256<float> FromPlaces(Vector256<int> moved) =>
+        (moved & Vector256.Create(Half16.Places)).AsSingle() * Vector256.Create(Half16.Rebias);
+
+    /// <summary>Infinities and NaN have come out of <see cref="FromPlaces"/> as numbers from 65,536 on.</summary>
+    [MethodImpl(Inline)]
+    static Vector256<float> WithSpecials(Vector256<float> value) =>
+        value | (Vector256.GreaterThanOrEqual(Vector256.Abs(value), Vector256.Create(65536f))
+            & Vector256.Create(float.PositiveInfinity));
 
     [MethodImpl(Inline)]
     static Vector256<uint> Widen(ushort* source) => Vector256.WidenLower(Vector128.Load(source).ToVector256Unsafe());

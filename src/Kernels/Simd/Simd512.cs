@@ -36,11 +36,44 @@ readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     [MethodImpl(Inline)]
     public static Vector512<float> LoadF16(ushort* source)
     {
-        // Sign-extended and moved to their f32 places; a product re-biases the exponent and normalises subnormals.
-        var bits = ((WidenSigned(source) << 13) & Vector512.Create(Half16.Places)).AsSingle();
-        var value = bits * Vector512.Create(Half16.Rebias);
-        var special = Vector512.GreaterThanOrEqual(Vector512.Abs(value), Vector512.Create(65536f));
-        return value | (special & Vector512.Create(float.PositiveInfinity));
+        var half = Vector256.Load(source);
+        var value = FromPlaces(Vector512.WidenLower(half.AsInt16().ToVector512Unsafe()) << 13);
+        return Vector256.EqualsAny(half & Vector256.Create(Half16.Exponent), Vector256.Create(Half16.Exponent))
+            ? WithSpecials(value) : value;
+    }
+
+    [MethodImpl(Inline)]
+    public static void LoadPairBF16(ushort* source, out Vector512<float> even, out Vector512<float> odd)
+    {
+        var bits = Vector512.Load((uint*)source);
+        even = (bits << 16).AsSingle();
+        odd = (bits & Vector512.Create(0xFFFF0000u)).AsSingle();
+    }
+
+    [MethodImpl(Inline)]
+    public static void LoadPairF16(ushort* source, out Vector512<float> even, out Vector512<float> odd)
+    {
+        var bits = Vector512.Load((int*)source);
+        even = FromPlaces((bits << 16) >> 3);
+        odd = FromPlaces(bits >> 3);
+        if (Vector512.EqualsAny(bits.AsUInt16() & Vector512.Create(Half16.Exponent), Vector512.Create(Half16.Exponent)))
+        {
+            (even, odd) = (WithSpecials(even), WithSpecials(odd));
+        }
+    }
+
+    [MethodImpl(Inline)]
+    public static void Interleave(ref Vector512<float> a, ref Vector512<float> b)
+    {
+        var low = Vector512.Create(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        (a, b) = (Pick(a, low, b), Pick(a, low + Vector512.Create(8), b));
+    }
+
+    [MethodImpl(Inline)]
+    public static void Separate(ref Vector512<float> a, ref Vector512<float> b)
+    {
+        var even = Vector512.Create(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        (a, b) = (Pick(a, even, b), Pick(a, even + Vector512<int>.One, b));
     }
 
     [MethodImpl(Inline)]
@@ -108,16 +141,42 @@ readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static float Sum(Vector512<float> value) => Simd256.Sum(value.GetLower() + value.GetUpper());
 
     [MethodImpl(Inline)]
-    public static Vector128<float> Sum4(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d) => Simd256.Sum4(
-        a.GetLower() + a.GetUpper(), b.GetLower() + b.GetUpper(), c.GetLower() + c.GetUpper(), d.GetLower() + d.GetUpper());
+    public static Vector128<float> Sum4(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d) =>
+        Simd256.Sum4(a.GetLower() + a.GetUpper(), b.GetLower() + b.GetUpper(),
+            c.GetLower() + c.GetUpper(), d.GetLower() + d.GetUpper());
 
     [MethodImpl(Inline)]
     public static float MaxLane(Vector512<float> value) =>
         Simd256.MaxLane(Vector256.MaxNative(value.GetLower(), value.GetUpper()));
 
     [MethodImpl(Inline)]
-    static Vector512<int> WidenSigned(ushort* source) =>
-        Vector512.WidenLower(Vector256.Load((short*)source).ToVector512Unsafe());
+    static Vector512<float> Pick(Vector512<float> a, Vector512<int> index, Vector512<float> b)
+    {
+        if (Avx512F.IsSupported)
+        {
+            return Avx512F.PermuteVar16x32x2(a, index, b);
+        }
+        var picked = Vector512<float>.Zero;
+        for (var lane = 0; lane < 16; lane++)
+        {
+            picked = picked.WithElement(lane, index[lane] < 16 ? a[index[lane]] : b[index[lane] - 16]);
+        }
+        return picked;
+    }
+
+    /// <summary>
+    /// From an f16 whose bits were moved to f32's places with the sign extended: a product re-biases the exponent and normalises
+    /// subnormals.
+    /// </summary>
+    [MethodImpl(Inline)]
+    static Vector512<float> FromPlaces(Vector512<int> moved) =>
+        (moved & Vector512.Create(Half16.Places)).AsSingle() * Vector512.Create(Half16.Rebias);
+
+    /// <summary>Infinities and NaN have come out of <see cref="FromPlaces"/> as numbers from 65,536 on.</summary>
+    [MethodImpl(Inline)]
+    static Vector512<float> WithSpecials(Vector512<float> value) =>
+        value | (Vector512.GreaterThanOrEqual(Vector512.Abs(value), Vector512.Create(65536f))
+            & Vector512.Create(float.PositiveInfinity));
 
     [MethodImpl(Inline)]
     static Vector512<uint> Widen(ushort* source) => Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe());

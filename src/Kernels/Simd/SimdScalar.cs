@@ -36,6 +36,22 @@ readonly unsafe struct SimdScalar : ISimd<float>
     public static float LoadF16(ushort* source) => (float)BitConverter.UInt16BitsToHalf(*source);
 
     [MethodImpl(Inline)]
+    public static void LoadPairBF16(ushort* source, out float even, out float odd) =>
+        (even, odd) = (LoadBF16(source), LoadBF16(source + 1));
+
+    [MethodImpl(Inline)]
+    public static void LoadPairF16(ushort* source, out float even, out float odd) =>
+        (even, odd) = (LoadF16(source), LoadF16(source + 1));
+
+    public static void Interleave(ref float a, ref float b)
+    {
+    }
+
+    public static void Separate(ref float a, ref float b)
+    {
+    }
+
+    [MethodImpl(Inline)]
     public static void StoreBF16(float value, ushort* target)
     {
         var bits = BitConverter.SingleToUInt32Bits(value);
