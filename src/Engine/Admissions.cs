@@ -18,18 +18,17 @@ sealed partial class Admissions(
 
     public RestoreCost Cost { get; } = new();
 
-    /// <summary>Blocks were given back: the head of the queue may try again.</summary>
+    /// <summary>Blocks were given back, or someone else is next: try again.</summary>
     public void Unblock() => _isBlocked = false;
 
     /// <summary>A sequence ends that never got its blocks.</summary>
     public void Dequeued(Sequence sequence) => dequeued(sequence);
 
-    /// <summary>First come, first served: the head of the queue waits for blocks, and everyone behind it.</summary>
+    /// <summary>While the next in the queue waits for blocks so do all behind it: the small do not starve the large.</summary>
     public void Run()
     {
-        while (!_isBlocked && scheduler.Waiting.Count > 0 && scheduler.Active < sequencesMax)
+        while (!_isBlocked && scheduler.Active < sequencesMax && scheduler.Next() is { } sequence)
         {
-            var sequence = scheduler.Waiting[0];
             var spare = 1 + (scheduler.Active / 8);
             if (!memory.TryAdmit(sequence.Cache, sequence.Request.Keep, spare, out var admission))
             {

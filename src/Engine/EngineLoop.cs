@@ -75,6 +75,7 @@ sealed partial class EngineLoop
             {
                 case EngineMessage.Submitted submitted:
                     _scheduler.Enqueue(submitted.Sequence);
+                    _admissions.Unblock();
                     break;
                 case EngineMessage.Restored restored:
                     _admissions.EndRestore(restored.Job);
@@ -270,7 +271,7 @@ sealed partial class EngineLoop
     }
 
     /// <summary>What ran in the failed step cannot go on: its keys and values are not known to be right.
-    /// Outside a step nothing is known to be right.</summary>
+    /// Outside a step nothing is known to be right, and what waits would only fail again.</summary>
     void FailStep(Exception e)
     {
         for (var i = _scheduler.Running.Count - 1; i >= 0; i--)
@@ -280,6 +281,11 @@ sealed partial class EngineLoop
             {
                 Fail(sequence, TurnError.Internal, $"The engine's step failed: {e.GetType().Name}.", false);
             }
+        }
+
+        for (var i = _scheduler.Waiting.Count - 1; i >= 0 && !_isStepping; i--)
+        {
+            Fail(_scheduler.Waiting[i], TurnError.Internal, $"The engine failed: {e.GetType().Name}.", false);
         }
 
         _isStepping = false;

@@ -80,10 +80,18 @@ sealed class Candidates(int vocabulary)
     /// <summary>exp(score - max) of every score, and their sum: block sums in single, the rest in double precision.</summary>
     public double Exponentials(ReadOnlySpan<float> scores, float max)
     {
-        var work = _work.AsSpan(0, scores.Length);
-        TensorPrimitives.Subtract(scores, max, work);
-        TensorPrimitives.Exp(work, work);
-        return SumOf(work);
+        var sum = 0.0;
+        for (var start = 0; start < scores.Length; start += BlockLength)
+        {
+            // Block by block, so that all three passes find it in the first cache.
+            var length = Math.Min(BlockLength, scores.Length - start);
+            var work = _work.AsSpan(start, length);
+            TensorPrimitives.Subtract(scores.Slice(start, length), max, work);
+            TensorPrimitives.Exp(work, work);
+            sum += TensorPrimitives.Sum(work);
+        }
+
+        return sum;
     }
 
     /// <summary>The first index at which the running sum of <see cref="Exponentials"/> exceeds a target.</summary>
@@ -108,17 +116,6 @@ sealed class Candidates(int vocabulary)
         }
 
         return last;
-    }
-
-    static double SumOf(ReadOnlySpan<float> values)
-    {
-        var sum = 0.0;
-        for (; values.Length > 0; values = values[Math.Min(BlockLength, values.Length)..])
-        {
-            sum += TensorPrimitives.Sum(values[..Math.Min(BlockLength, values.Length)]);
-        }
-
-        return sum;
     }
 
     static int Scan(ReadOnlySpan<float> block, double target)

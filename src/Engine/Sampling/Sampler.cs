@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using Hearth.Contracts;
 
 namespace Hearth.Engine.Sampling;
@@ -22,26 +23,30 @@ sealed class Sampler(int vocabulary)
     public int Choose(Span<float> logits, SamplingOptions options, Penalties? penalties, long seed, int position)
     {
         penalties?.Apply(logits);
-        var best = TensorPrimitives.IndexOfMax((ReadOnlySpan<float>)logits);
-        if (!float.IsFinite(logits[best]))
+        var max = TensorPrimitives.Max((ReadOnlySpan<float>)logits);
+        if (!float.IsFinite(max))
         {
             throw new InvalidOperationException("The model gave no finite score.");
         }
 
         if (options.Temperature < ColdestTemperature)
         {
-            return best;
+            return MemoryMarshal.Cast<float, int>(logits).IndexOf(BitConverter.SingleToInt32Bits(max));
         }
 
-        TensorPrimitives.Divide(logits, options.Temperature, logits);
-        var draw = CounterRandom.Draw(seed, position);
-        if (!Filter(logits, logits[best], options))
+        if (options.Temperature != 1)
         {
-            var total = _candidates.Exponentials(logits, logits[best]);
-            return _candidates.FindMass(logits.Length, draw * total);
+            TensorPrimitives.Divide(logits, options.Temperature, logits);
+            max /= options.Temperature;
         }
 
-        return Draw(draw, logits[best]);
+        var draw = CounterRandom.Draw(seed, position);
+        if (!Filter(logits, max, options))
+        {
+            return _candidates.FindMass(logits.Length, draw * _candidates.Exponentials(logits, max));
+        }
+
+        return Draw(draw, max);
     }
 
     /// <summary>Fills the candidates with what top_k, top_p and min_p leave.</summary>

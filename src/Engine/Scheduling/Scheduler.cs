@@ -15,6 +15,7 @@ sealed class Scheduler(int budgetMax)
     readonly List<Sequence> _waiting = [];
     readonly List<Sequence> _prompts = [];
     readonly List<Slice> _plan = [];
+    readonly Dictionary<string, int> _activeByScope = new(StringComparer.Ordinal);
 
     /// <summary>By arrival.</summary>
     public IReadOnlyList<Sequence> Running => _running;
@@ -23,6 +24,29 @@ sealed class Scheduler(int budgetMax)
     public IReadOnlyList<Sequence> Waiting => _waiting;
 
     public int Active => _running.Count;
+
+    /// <summary>Who gets blocks next: the preempted first, then the scope that has the fewest active sequences, then by arrival.
+    /// So a tenant's flood waits behind its own requests, not before another tenant's.</summary>
+    public Sequence? Next()
+    {
+        _activeByScope.Clear();
+        foreach (var sequence in _running)
+        {
+            CollectionsMarshal.GetValueRefOrAddDefault(_activeByScope, sequence.Cache.Scope, out _)++;
+        }
+
+        var (next, fewest) = ((Sequence?)null, int.MaxValue);
+        foreach (var sequence in _waiting)
+        {
+            var active = sequence.IsAnnounced ? -1 : _activeByScope.GetValueOrDefault(sequence.Cache.Scope);
+            if (active < fewest)
+            {
+                (next, fewest) = (sequence, active);
+            }
+        }
+
+        return next;
+    }
 
     public void Enqueue(Sequence sequence)
     {

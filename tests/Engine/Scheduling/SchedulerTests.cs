@@ -36,6 +36,7 @@ public class SchedulerTests
         for (; @long.Remaining > 1; steps++)
         {
             Start(scheduler, 48);
+            Start(scheduler, 48);
             var before = @long.Cache.Computed;
             Run(scheduler);
             Assert.True(@long.Cache.Computed >= before + 16);
@@ -87,6 +88,29 @@ public class SchedulerTests
         Assert.Equal([first], scheduler.Running);
     }
 
+    [Fact]
+    public void TheNextIsThePreemptedThenTheTenantWithTheFewestThenTheFirstToCome()
+    {
+        var scheduler = new Scheduler(64);
+        var running = Start(scheduler, 5, "flood");
+        var flood = Enumerable.Range(0, 3).Select(_ => Enqueue(scheduler, 5, "flood")).ToArray();
+        var others = Enumerable.Range(0, 2).Select(_ => Enqueue(scheduler, 5, "other")).ToArray();
+        var preempted = Enqueue(scheduler, 5, "flood");
+        preempted.IsAnnounced = true;
+        foreach (var expected in new[] { preempted, others[0], flood[0], others[1], flood[1], flood[2] })
+        {
+            Assert.Equal(expected, scheduler.Next());
+            scheduler.Start(expected, SequenceState.Running);
+            if (expected == preempted)
+            {
+                scheduler.Finish(expected);
+            }
+        }
+
+        Assert.Null(scheduler.Next());
+        Assert.Equal(running, scheduler.Running[0]);
+    }
+
     static void Run(Scheduler scheduler)
     {
         foreach (var (sequence, tokens) in scheduler.Plan())
@@ -99,13 +123,19 @@ public class SchedulerTests
         }
     }
 
-    Sequence Start(Scheduler scheduler, int prompt)
+    Sequence Start(Scheduler scheduler, int prompt, string scope = "tenant")
+    {
+        var sequence = Enqueue(scheduler, prompt, scope);
+        scheduler.Start(sequence, SequenceState.Running);
+        return sequence;
+    }
+
+    Sequence Enqueue(Scheduler scheduler, int prompt, string scope)
     {
         var request = Harness.Request("a", new int[prompt]);
-        var cache = new KvCache(request.Cache, request.Scope, new TokenList(request.Prompt.Span, 8), 8);
+        var cache = new KvCache(request.Cache, scope, new TokenList(request.Prompt.Span, 8), 8);
         var sequence = new Sequence(++_order, request, 1, cache, prompt + 8);
         scheduler.Enqueue(sequence);
-        scheduler.Start(sequence, SequenceState.Running);
         return sequence;
     }
 }
