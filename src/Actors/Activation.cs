@@ -126,13 +126,14 @@ sealed partial class Activation<TGrain>(IGrainStore store, Func<string, bool> si
         {
             while (_mailbox.Reader.TryRead(out var message))
             {
+                DeactivationReason? leaving;
                 lock (_lock)
-                    _working = true;
+                    (_working, leaving) = (true, _leaving);
                 // Messages that were accepted before an idle end still run; any other end turns them away.
-                if (_leaving is null or DeactivationReason.Idle)
+                if (leaving is null or DeactivationReason.Idle)
                     await message.RunAsync();
                 else
-                    message.Refuse(RefusalFor(_leaving.Value));
+                    message.Refuse(RefusalFor(leaving.Value));
                 lock (_lock)
                     (_working, _lastUsed) = (false, Time.GetTimestamp());
             }

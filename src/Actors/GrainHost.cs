@@ -106,6 +106,7 @@ public sealed class GrainHost<TGrain> : IAsyncDisposable where TGrain : Grain
         await Task.WhenAll(all.Select(a => a.Ended));
     }
 
+    /// <returns>The grain's activation; or one that is ending, after which the caller asks again.</returns>
     Activation<TGrain> FindOrStart(GrainId id)
     {
         lock (_lock)
@@ -115,7 +116,7 @@ public sealed class GrainHost<TGrain> : IAsyncDisposable where TGrain : Grain
             if (_stopping)
                 throw new GrainRefusedException(RefusalKind.Stopping, "The silo is stopping.");
             if (_activations.Count >= _options.ActivationsMax)
-                MakeRoom();
+                return MakeRoom();
             var activation = new Activation<TGrain>(_store, _options.SiloIsGone, _logger)
             {
                 Id = id,
@@ -129,13 +130,17 @@ public sealed class GrainHost<TGrain> : IAsyncDisposable where TGrain : Grain
         }
     }
 
-    /// <summary>Asks the activation that is idle longest to end; the caller is refused until one has ended.</summary>
-    void MakeRoom()
+    /// <summary>Ends the activation that is idle longest, in favour of the one that is wanted now.</summary>
+    Activation<TGrain> MakeRoom()
     {
-        var idle = _activations.Values.Where(a => !a.Leaving && a.Idle > TimeSpan.Zero);
-        idle.MaxBy(a => a.Idle)?.Deactivate(DeactivationReason.Idle);
-        throw new GrainRefusedException(
-            RefusalKind.TooManyActivations, $"{_options.ActivationsMax} grains are active on this silo.");
+        var idle = _activations.Values.Where(a => a.Leaving || a.Idle > TimeSpan.Zero).MaxBy(a => a.Idle);
+        if (idle is null)
+        {
+            throw new GrainRefusedException(
+                RefusalKind.TooManyActivations, $"{_options.ActivationsMax} grains are at work on this silo.");
+        }
+        idle.Deactivate(DeactivationReason.Idle);
+        return idle;
     }
 
     async Task ForgetAtEndAsync(Activation<TGrain> activation)

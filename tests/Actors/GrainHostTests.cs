@@ -123,15 +123,28 @@ public sealed class GrainHostTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task AtTheLimitTheLongestIdleMakesRoomAndTheCallerIsToldToComeAgain()
+    public async Task AtTheLimitTheLongestIdleMakesRoomAndWithoutAnIdleOneTheCallerIsRefused()
     {
         var first = await _host.ActivateAsync(new GrainId("t", "1"), Stop);
         _time.Advance(TimeSpan.FromSeconds(1));
         await _host.ActivateAsync(new GrainId("t", "2"), Stop);
         await _host.ActivateAsync(new GrainId("t", "3"), Stop);
-        var refusal = await Assert.ThrowsAsync<GrainRefusedException>(() => _host.ActivateAsync(new GrainId("t", "4"), Stop));
-        Assert.Equal(RefusalKind.TooManyActivations, refusal.Kind);
+        await _host.ActivateAsync(new GrainId("t", "4"), Stop);
         Assert.Equal(DeactivationReason.Idle, await first.Ended);
+        Assert.Equal(3, _host.Count);
+
+        var (goOn, running) = (new TaskCompletionSource(), new CountdownEvent(3));
+        var calls = Enumerable.Range(2, 3).Select(i => _host.CallAsync(new GrainId("t", $"{i}"), async _ =>
+        {
+            running.Signal();
+            await goOn.Task;
+            return 0;
+        }, Stop)).ToList();
+        running.Wait(Stop);
+        var refusal = await Assert.ThrowsAsync<GrainRefusedException>(() => _host.ActivateAsync(new GrainId("t", "5"), Stop));
+        Assert.Equal(RefusalKind.TooManyActivations, refusal.Kind);
+        goOn.SetResult();
+        await Task.WhenAll(calls);
     }
 
     [Fact]

@@ -27,6 +27,7 @@ public sealed class EmbeddedStoreTests : IDisposable
     static readonly Fence Fence = new(1, "a");
 
     readonly TemporaryDirectory _directory = new();
+    readonly VirtualTime _time = new();
 
     static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -95,6 +96,18 @@ public sealed class EmbeddedStoreTests : IDisposable
         Assert.Equal(BeginOutcome.Committed, (await survivor.Grains.BeginAsync(Grain, fence, "t1", "h", Stop)).Outcome);
         Assert.Equal(BeginOutcome.TakenOver, (await survivor.Grains.BeginAsync(Grain, fence, "t2", "h", Stop)).Outcome);
         Assert.Equal(100, (await survivor.Blobs.ReadAsync(Grain, "b1", Stop))!.Length);
+    }
+
+    [Fact]
+    public async Task ATombstoneIsForgottenInTimeAndTheEpochGoesOn()
+    {
+        using var store = Open();
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        await store.Grains.DeleteAsync(Grain, Stop);
+        Assert.Equal(AcquireOutcome.Deleted, (await store.Grains.AcquireAsync(Grain, "s1", "b", null, Stop)).Outcome);
+        _time.Advance(Limits.TombstoneAge);
+        Assert.Equal(2, (await store.Grains.AcquireAsync(Grain, "s1", "b", null, Stop)).Epoch);
+        Assert.Empty((await store.Grains.ReadAsync(Grain, Stop))!.Log);
     }
 
     [Fact]
@@ -167,7 +180,7 @@ public sealed class EmbeddedStoreTests : IDisposable
             Directory.GetFiles(Path.Combine(_directory.Path, "spill"), "*", SearchOption.AllDirectories));
     }
 
-    EmbeddedStore Open(long blobBytesMax = 1 << 20) => EmbeddedStore.Open(_directory.Path, blobBytesMax, new VirtualTime());
+    EmbeddedStore Open(long blobBytesMax = 1 << 20) => EmbeddedStore.Open(_directory.Path, blobBytesMax, _time);
 
     static GrainCommit Entry(string text, string? operation) => new()
     {

@@ -1,18 +1,18 @@
 namespace Hearth.Actors.Storage.Embedded;
 
 /// <summary>A grain's row in the directory.</summary>
-sealed record GrainRow(long Id, long Epoch, GrainOwner? Owner, int Length, int JournalLength, bool Deleted)
+sealed record GrainRow(long Id, long Epoch, GrainOwner? Owner, int Length, int JournalLength, long? DeletedAt)
 {
     public static GrainRow? Find(Sql sql, GrainId grain) =>
         sql.Rows("SELECT id, epoch, activation, silo, length, journal_length, deleted FROM grains WHERE scope = $1 AND name = $2",
             r => new GrainRow(r.GetInt64(0), r.GetInt64(1),
                 r.IsDBNull(2) ? null : new GrainOwner(r.GetString(3), r.GetInt64(1), r.GetString(2)),
-                r.GetInt32(4), r.GetInt32(5), !r.IsDBNull(6)),
+                r.GetInt32(4), r.GetInt32(5), r.IsDBNull(6) ? null : r.GetInt64(6)),
             grain.Scope, grain.Name) is [var row] ? row : null;
 
     /// <summary>The row, if the fence is its owner's: both numbers, always.</summary>
     public static GrainRow? FindOwned(Sql sql, GrainId grain, Fence fence) =>
-        Find(sql, grain) is { Deleted: false, Owner: { } owner } row
+        Find(sql, grain) is { DeletedAt: null, Owner: { } owner } row
             && owner.Epoch == fence.Epoch && owner.Activation == fence.Activation
             ? row
             : null;

@@ -17,7 +17,7 @@ sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimePr
         {
             Check(grain);
             var row = GrainRow.Find(sql, grain);
-            if (row is { Deleted: true })
+            if (row?.DeletedAt > Now - (long)Limits.TombstoneAge.TotalMilliseconds)
                 return new AcquireResult(AcquireOutcome.Deleted);
             if (row is { Owner: { } owner } && owner.Activation != expectedPrevious)
                 return new AcquireResult(AcquireOutcome.Owned, Owner: owner);
@@ -28,7 +28,7 @@ sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimePr
             }
             else
             {
-                sql.Execute("UPDATE grains SET epoch = epoch + 1, activation = $2, silo = $3 WHERE id = $1",
+                sql.Execute("UPDATE grains SET epoch = epoch + 1, activation = $2, silo = $3, deleted = NULL WHERE id = $1",
                     row.Id, activation, silo);
             }
             return new AcquireResult(AcquireOutcome.Acquired, (row?.Epoch ?? 0) + 1);
@@ -121,7 +121,7 @@ sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimePr
     public ValueTask<bool> DeleteAsync(GrainId grain, CancellationToken cancellationToken) =>
         writer.WriteAsync(sql =>
         {
-            if (GrainRow.Find(sql, grain) is not { Deleted: false } row)
+            if (GrainRow.Find(sql, grain) is not { DeletedAt: null } row)
                 return false;
             foreach (var table in (ReadOnlySpan<string>)["log", "journal", "operations", "manifests"])
                 sql.Execute($"DELETE FROM {table} WHERE grain = $1", row.Id);
