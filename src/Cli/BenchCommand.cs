@@ -43,7 +43,10 @@ static class BenchCommand
             var report = await RunAsync(client, options, cancellationToken);
             report.WriteTables(AnsiConsole.Console);
             if (arguments.GetValue(json) is { Length: > 0 } path)
-                await File.WriteAllTextAsync(path, JsonSerializer.Serialize(report, BenchJson.Default.BenchReport), cancellationToken);
+            {
+                await File.WriteAllTextAsync(
+                    path, JsonSerializer.Serialize(report, BenchJson.Default.BenchReport), cancellationToken);
+            }
             return report.Load.Sum(l => l.Failed) == 0 ? ExitCodes.Success : ExitCodes.Failure;
         });
         return command;
@@ -57,7 +60,8 @@ static class BenchCommand
         {
             Url = client.Address.ToString(),
             Model = options.Model,
-            Machine = $"{Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}",
+            Machine = $"{Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, " +
+                RuntimeInformation.FrameworkDescription,
             NewTokens = options.NewTokens,
             MaxTokens = options.MaxTokens,
         };

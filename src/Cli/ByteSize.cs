@@ -10,7 +10,7 @@ static class ByteSize
     public static long Parse(string text)
     {
         var digits = text.AsSpan().TrimEnd("iIbB").TrimEnd();
-        var shift = digits is [.., var unit] ? char.ToLowerInvariant(unit) switch { 'k' => 10, 'm' => 20, 'g' => 30, 't' => 40, _ => 0 } : 0;
+        var shift = digits is [.., var unit] ? Shift(char.ToLowerInvariant(unit)) : 0;
         if (shift > 0)
             digits = digits[..^1].TrimEnd();
         return double.TryParse(digits, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) &&
@@ -18,6 +18,8 @@ static class ByteSize
             ? (long)bytes
             : throw new FormatException($"'{text}' is not a size; write for example 512m or 4g");
     }
+
+    static int Shift(char unit) => unit switch { 'k' => 10, 'm' => 20, 'g' => 30, 't' => 40, _ => 0 };
 
     public static string Format(long bytes) => bytes switch
     {

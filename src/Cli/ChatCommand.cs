@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Hearth.Cli.Client;
 
@@ -16,13 +17,14 @@ static class ChatCommand
         var conversation = Flag.Text("--conversation", "Go on with this conversation");
         var temperature = Flag.Text("--temperature", "0 always takes the likeliest token", "0.7");
         var maxTokens = Flag.Number("--max-tokens", "Most tokens of a reply", 512);
-        var command = new Command("chat", "Chat in the terminal with a running server.\n\nExample: hearth chat --conversation holidays")
+        var command = new Command("chat",
+            "Chat in the terminal with a running server.\n\nExample: hearth chat --conversation holidays")
         {
             url, apiKey, conversation, temperature, maxTokens,
         };
         command.SetAction(async (arguments, cancellationToken) =>
         {
-            if (!double.TryParse(arguments.GetValue(temperature), System.Globalization.CultureInfo.InvariantCulture, out var degrees))
+            if (!double.TryParse(arguments.GetValue(temperature), CultureInfo.InvariantCulture, out var degrees))
                 throw new CliException("--temperature: write a number such as 0.7.", ExitCodes.Usage);
             using var client = new ChatClient(arguments.GetValue(url)!, arguments.GetValue(apiKey));
             var session = new ChatSession(client, degrees, arguments.GetValue(maxTokens), arguments.GetValue(conversation));

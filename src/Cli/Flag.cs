@@ -12,17 +12,22 @@ static class Flag
         Of<string?>(name, description, fallback, text => text);
 
     public static Option<int> Number(string name, string description, int fallback) =>
-        Of(name, description, fallback, text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
-            ? value
-            : throw new FormatException($"'{text}' is not a whole number"));
+        Of(name, description, fallback, text =>
+            int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+                ? value
+                : throw new FormatException($"'{text}' is not a whole number"));
 
     /// <summary>Bytes; null means the program chooses.</summary>
     public static Option<long?> Size(string name, string description) =>
         Of<long?>(name, description, null, text => text == "auto" ? null : ByteSize.Parse(text));
 
-    public static Option<bool> Switch(string name, string description) => new(name) { Description = description };
+    public static Option<bool> Switch(string name, string description) => new(name)
+    {
+        Description = $"{description} ({VariableOf(name)})",
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable(VariableOf(name)) is "1" or "true",
+    };
 
-    public static string VariableOf(string name) => "HEARTH_" + name.TrimStart('-').Replace('-', '_').ToUpperInvariant();
+    static string VariableOf(string name) => "HEARTH_" + name.TrimStart('-').Replace('-', '_').ToUpperInvariant();
 
     static Option<T> Of<T>(string name, string description, T fallback, Func<string, T> parse)
     {

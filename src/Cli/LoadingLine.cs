@@ -1,6 +1,7 @@
 namespace Hearth.Cli;
 
-/// <summary>Shows on standard error how far loading is: a line that renews itself in a terminal, one line per 10 % elsewhere.</summary>
+/// <summary>Shows on standard error how far loading is: one line that renews itself in a terminal, a line per 10 %
+/// elsewhere.</summary>
 sealed class LoadingLine(TimeProvider time)
 {
     static readonly TimeSpan _patience = TimeSpan.FromSeconds(0.5);

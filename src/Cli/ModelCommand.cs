@@ -11,7 +11,8 @@ static class ModelCommand
     public static Command Create()
     {
         var directory = new Argument<string>("DIR") { Description = "The checkpoint's directory" };
-        var inspect = new Command("inspect", "Check a checkpoint and list what is in it.\n\nExample: hearth model inspect models/demo")
+        var inspect = new Command("inspect",
+            "Check a checkpoint and list what is in it.\n\nExample: hearth model inspect models/demo")
         {
             directory,
         };
@@ -31,7 +32,8 @@ static class ModelCommand
         Row("parameters", card.Parameters.ToString("N0", CultureInfo.InvariantCulture));
         Row("vocabulary", card.VocabularySize.ToString("N0", CultureInfo.InvariantCulture));
         Row("context", $"{card.ContextLength:N0} tokens");
-        Row("cache", $"{report.KvBytesPerToken:N0} bytes per token (f16), {ByteSize.Format(report.KvBytesPerToken * card.ContextLength)} per full context");
+        Row("cache", $"{report.KvBytesPerToken:N0} bytes per token (f16), " +
+            $"{ByteSize.Format(report.KvBytesPerToken * card.ContextLength)} per full context");
         Row("ends with", string.Join(", ", card.EosTokens));
         Row("fingerprint", card.Fingerprint);
         AnsiConsole.Write(facts);

@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Hearth.Silo;
 
-/// <summary>A worker, put together: store, grains, model, engine, in this order up and in the reverse one down. Its cluster answers
-/// from the first moment, and says that it is loading until a model serves.</summary>
+/// <summary>A worker, put together: store, grains, model, engine, in this order up and in the reverse one down. Its cluster
+/// answers from the first moment, and says that it is loading until a model serves.</summary>
 public sealed class SiloHost : IAsyncDisposable
 {
     readonly SiloOptions _options;

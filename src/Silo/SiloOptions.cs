@@ -44,5 +44,6 @@ public sealed record SiloOptions
         _ => throw new ArgumentException($"'{KvType}' is no type of keys and values; use f32, f16 or bf16."),
     };
 
-    internal string ServedName => ModelName ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(ModelDirectory)));
+    internal string ServedName => ModelName
+        ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(ModelDirectory)));
 }

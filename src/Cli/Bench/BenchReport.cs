@@ -22,13 +22,15 @@ sealed record BenchReport
 
     void WriteTurns(IAnsiConsole console)
     {
-        var table = new Table().Title($"{Model}: time to first token of a turn of {NewTokens} new tokens").Border(TableBorder.Ascii2);
+        var table = new Table().Border(TableBorder.Ascii2)
+            .Title($"{Model}: time to first token of a turn of {NewTokens} new tokens");
         table.AddColumns("history", "turn", "cache", "cached tokens", "first token ms", "min-max", "tokens/s");
         foreach (var group in Turns.GroupBy(t => (t.History, t.Kind)))
         {
             var first = group.Select(t => t.FirstTokenMs).Order().ToList();
             table.AddRow(
-                $"{group.Key.History}", group.Key.Kind, group.Last().Cache ?? "-", $"{group.Last().CachedTokens}/{group.Last().PromptTokens}",
+                $"{group.Key.History}", group.Key.Kind, group.Last().Cache ?? "-",
+                $"{group.Last().CachedTokens}/{group.Last().PromptTokens}",
                 $"{Median(first):0.0}", $"{first[0]:0.0}-{first[^1]:0.0}", $"{Median(group.Select(t => t.TokensPerSecond)):0.0}");
         }
         console.Write(table);

@@ -3,7 +3,7 @@ using Hearth.Cli.Client;
 
 namespace Hearth.Cli.Bench;
 
-/// <summary>Makes user messages of a wanted number of tokens; every message differs, so that no cache of another one helps.</summary>
+/// <summary>Makes user messages of a wanted number of tokens; every one differs, so that no cache of another one helps.</summary>
 sealed class PromptText
 {
     static readonly string[] _words =
@@ -22,7 +22,8 @@ sealed class PromptText
     }
 
     /// <summary>Measures the model's tokens per word where the server can count, and assumes 1.3 elsewhere.</summary>
-    public static async Task<PromptText> CalibrateAsync(ChatClient client, string model, int seed, CancellationToken cancellationToken)
+    public static async Task<PromptText> CalibrateAsync(
+        ChatClient client, string model, int seed, CancellationToken cancellationToken)
     {
         const int sampleWords = 400;
         var sample = new PromptText(1, seed).OfTokens(sampleWords);

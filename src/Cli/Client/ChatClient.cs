@@ -14,8 +14,11 @@ sealed class ChatClient : IDisposable
 
     public ChatClient(string url, string? apiKey)
     {
-        if (!Uri.TryCreate(url.TrimEnd('/') + "/", UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
+        if (!Uri.TryCreate(url.TrimEnd('/') + "/", UriKind.Absolute, out var address)
+            || address.Scheme is not ("http" or "https"))
+        {
             throw new CliException($"'{url}' is not an address; write for example http://127.0.0.1:8080.", ExitCodes.Usage);
+        }
         _http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 4096 })
         {
             BaseAddress = address,
@@ -60,7 +63,8 @@ sealed class ChatClient : IDisposable
     }
 
     /// <summary>Runs one streamed chat completion; the last event carries the usage.</summary>
-    public async IAsyncEnumerable<ChatEvent> ChatAsync(JsonObject body, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ChatEvent> ChatAsync(
+        JsonObject body, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         body["stream"] = true;
         body["stream_options"] = new JsonObject { ["include_usage"] = true };
@@ -113,7 +117,8 @@ sealed class ChatClient : IDisposable
             }
             catch (HttpRequestException error)
             {
-                throw new CliException($"No server answers at {Address} ({error.Message}). Start one with: hearth serve", ExitCodes.Temporary);
+                throw new CliException(
+                    $"No server answers at {Address} ({error.Message}). Start one with: hearth serve", ExitCodes.Temporary);
             }
             if (response.IsSuccessStatusCode)
                 return response;

@@ -48,7 +48,10 @@ public sealed class LoadedModel : IDisposable
 
     /// <summary>What the checkpoint's files hold, by name.</summary>
     public IReadOnlyList<StoredTensor> Tensors =>
-        [.. _checkpoint.Tensors.OrderBy(t => t.Name, StringComparer.Ordinal).Select(t => new StoredTensor(t.Name, t.Type.ToString(), t.ShapeText, t.Length))];
+    [
+        .. _checkpoint.Tensors.OrderBy(t => t.Name, StringComparer.Ordinal)
+            .Select(t => new StoredTensor(t.Name, t.Type.ToString(), t.ShapeText, t.Length)),
+    ];
 
     /// <param name="directory">A Hugging Face checkpoint: config.json and safetensors.</param>
     /// <exception cref="CheckpointException">It cannot be served; the message says why and what to do.</exception>

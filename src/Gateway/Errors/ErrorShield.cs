@@ -1,3 +1,4 @@
+using Hearth.Contracts;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -28,6 +29,10 @@ sealed class ErrorShield(RequestDelegate next, ILogger<ErrorShield> logger)
         catch (BadHttpRequestException e)
         {
             await RefuseAsync(http, ApiError.OfStatus(e.StatusCode, Where(http)));
+        }
+        catch (TurnFailedException e)
+        {
+            await RefuseAsync(http, ApiError.Of(e.Failure));
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
