@@ -4,14 +4,14 @@ namespace Hearth.Kernels.Tests;
 
 public class ElementwiseTests
 {
-    static readonly int[] s_lengths = [0, 1, 7, 8, 9, 15, 16, 17, 31, 1031, 40_009];
+    static readonly int[] _lengths = [0, 1, 7, 8, 9, 15, 16, 17, 31, 1031, 40_009];
 
     [Theory]
     [MemberData(nameof(TestData.SetNames), MemberType = typeof(TestData))]
     public void FunctionsAgreeWithDoublesAtEveryLength(string set)
     {
         using var context = TestData.Context(set);
-        foreach (var n in s_lengths)
+        foreach (var n in _lengths)
         {
             var (x, up, y) = (TestData.Normal(1, n, 3), TestData.Normal(2, n), new float[n]);
             Elementwise.Silu(context, x, y);
@@ -43,7 +43,7 @@ public class ElementwiseTests
     public void SoftmaxAndItsLogarithmAgreeWithDoubles(string set)
     {
         using var context = TestData.Context(set);
-        foreach (var n in s_lengths.Skip(1))
+        foreach (var n in _lengths.Skip(1))
         {
             var x = TestData.Normal(n, n, 5);
             x[n / 2] = n > 1 ? float.NegativeInfinity : 1;

@@ -40,6 +40,7 @@ public static unsafe class MatMul
             targets[0] = TargetOf(first, c0, b0, a.Length, m);
             Run(context, a, m, targets);
         }
+        GC.KeepAlive(first.Weights.Memory.Owner);
     }
 
     /// <summary>Two products of the same activations in one run, e.g. gate and up.</summary>
@@ -52,6 +53,8 @@ public static unsafe class MatMul
             targets[1] = TargetOf(second, c1, b1, a.Length, m);
             Run(context, a, m, targets);
         }
+        GC.KeepAlive(first.Weights.Memory.Owner);
+        GC.KeepAlive(second.Weights.Memory.Owner);
     }
 
     /// <summary>Three products of the same activations in one run, e.g. query, key and value.</summary>
@@ -67,6 +70,9 @@ public static unsafe class MatMul
             targets[2] = TargetOf(third, c2, b2, a.Length, m);
             Run(context, a, m, targets);
         }
+        GC.KeepAlive(first.Weights.Memory.Owner);
+        GC.KeepAlive(second.Weights.Memory.Owner);
+        GC.KeepAlive(third.Weights.Memory.Owner);
     }
 
     static void Run(KernelContext context, ReadOnlySpan<float> a, int m, ReadOnlySpan<Target> targets)

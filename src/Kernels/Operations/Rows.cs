@@ -18,6 +18,7 @@ public static unsafe class Embedding
                     target + (nint)i * table.Columns, table.Columns);
             }
         }
+        GC.KeepAlive(table.Memory.Owner);
     }
 }
 
