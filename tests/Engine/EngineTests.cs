@@ -9,22 +9,25 @@ namespace Hearth.Engine.Tests;
 public class EngineTests
 {
     [Fact]
-    public async Task AStormOfSubmitsCancelsDropsAndEvictionsLosesNoBlockAndMixesNoReply()
+    public async Task AStormOfSubmitsCancelsDropsRestoresAndEvictionsLosesNoBlockAndMixesNoReply()
     {
         var random = new Random(11);
+        var spills = await Task.WhenAll(Enumerable.Range(0, 6).Select(SpillAsync));
         var options = new EngineOptions { MaxSequences = 8, MaxQueue = 1000 };
         await using var harness = new Harness(blocks: 60, hostBytes: 4000, options);
         var running = new List<(TokenRequest Request, Task<Reply> Reply)>();
         var cancellations = new List<CancellationTokenSource>();
-        for (var i = 0; i < 300; i++)
+        for (var i = 0; i < 250; i++)
         {
             var cancellation = new CancellationTokenSource();
             cancellations.Add(cancellation);
-            var prompt = Harness.Tokens(random.Next(6), random.Next(1, 150));
+            var seed = random.Next(6);
+            var prompt = Harness.Tokens(seed, random.Next(1, 150));
             var request = Harness.Request($"c{random.Next(20)}", prompt, random.Next(1, 60)) with
             {
                 Scope = $"tenant {random.Next(2)}",
                 Keep = random.Next(3) > 0,
+                Spill = random.Next(3) == 0 ? spills[seed] : null,
                 Cancellation = cancellation.Token,
             };
             running.Add((request, harness.RunAsync(request)));
@@ -296,6 +299,24 @@ public class EngineTests
         Assert.Contains("MaxQueue", Message(new EngineOptions { MaxQueue = 0 }));
         Assert.Contains("Threads", Message(new EngineOptions { Threads = -1 }));
         new EngineOptions().Validate();
+    }
+
+    static async Task<FakeSpill> SpillAsync(int seed)
+    {
+        await using var harness = new Harness();
+        var prompt = Harness.Tokens(seed, 150);
+        await harness.RunAsync(Harness.Request("a", prompt, 1));
+        var spill = await harness.ExportAsync("a", prompt);
+        return new FakeSpill
+        {
+            Tokens = spill.Tokens,
+            Chunks = spill.Chunks,
+            BeforeRead = async (_, cancellation) =>
+            {
+                await Task.Yield();
+                cancellation.ThrowIfCancellationRequested();
+            },
+        };
     }
 
     static async Task<TokenChunk> LastAsync(ChannelReader<TokenChunk> chunks) =>

@@ -109,7 +109,7 @@ sealed class Harness : IAsyncDisposable
 
 sealed class FakeSpill : ICacheSpill
 {
-    public ConcurrentDictionary<int, byte[]> Chunks { get; } = new();
+    public ConcurrentDictionary<int, byte[]> Chunks { get; init; } = new();
     public ReadOnlyMemory<int> Tokens { get; init; }
     public Func<int, CancellationToken, ValueTask>? BeforeRead { get; init; }
 

@@ -132,6 +132,34 @@ public class SameReplyTests
     }
 
     [Fact]
+    public async Task WhenARunningReplyIsExportedAndGoesOnElsewhere()
+    {
+        var whole = Harness.Request("a", Harness.Tokens(1, 90), 500);
+        var expected = await Harness.AloneAsync(whole);
+        await using var source = new Harness();
+        using var cancellation = new CancellationTokenSource();
+        var chunks = source.Submit(whole with { Cancellation = cancellation.Token });
+        while (chunks.Count < 200)
+        {
+            await Task.Yield();
+        }
+
+        int[] all = [.. whole.Prompt.Span, .. expected];
+        var spill = await source.ExportAsync("a", all);
+        await cancellation.CancelAsync();
+        var sent = (await Harness.ReadAsync(chunks)).Tokens;
+        Assert.Equal(expected[..sent.Length], sent);
+
+        await using var target = new Harness();
+        int[] soFar = [.. whole.Prompt.Span, .. sent];
+        var rest = await target.RunAsync(
+            whole with { Prompt = soFar, ReplyTokens = sent.Length, MaxTokens = 500 - sent.Length, Spill = spill });
+        Assert.Equal(expected[sent.Length..], rest.Tokens);
+        Assert.Equal(CacheOrigin.Restored, rest.Admitted.Cache);
+        Assert.True(rest.Admitted.CachedTokens >= 256);
+    }
+
+    [Fact]
     public async Task WhenItMovesInTheMiddleWithPenalties()
     {
         var sampling = new SamplingOptions { Seed = 3, FrequencyPenalty = 1, PresencePenalty = 0.5f, RepetitionPenalty = 1.3f };
