@@ -1,0 +1,32 @@
+using Hearth.Engine.Bench;
+using Hearth.Kernels;
+
+// Usage: Engine.Bench DIR [f32|f16|bf16] [decode] [prefill] [depth] [batch] [hog]; DIR is a checkpoint of one file, and all are
+// measured when none is named.
+if (args is not [var directory, ..] || !File.Exists(Path.Combine(directory, "model.safetensors")))
+{
+    Console.Error.WriteLine("Name a checkpoint directory with a model.safetensors; tools/MakeCheckpoint makes one.");
+    return 2;
+}
+var type = args.Contains("f32") ? DType.F32 : args.Contains("bf16") ? DType.BF16 : DType.F16;
+using var rig = new ModelRig(directory, type);
+var report = new ModelReport(rig);
+var known = new Dictionary<string, Action>
+{
+    ["decode"] = report.Decode,
+    ["prefill"] = report.Prefill,
+    ["depth"] = report.Depth,
+    ["batch"] = report.Batch,
+    ["hog"] = report.Hog,
+};
+Console.WriteLine(
+    $"{rig.Card.Name}, {rig.Card.Parameters / 1e6:F0}M parameters, keys and values {type}, kernels {rig.Context.Kernels}, " +
+    $"{rig.Context.Threads} threads; medians of paired rounds [range]");
+foreach (var (name, run) in known)
+{
+    if (!known.Keys.Any(args.Contains) || args.Contains(name))
+    {
+        run();
+    }
+}
+return 0;
