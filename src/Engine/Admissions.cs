@@ -27,13 +27,14 @@ sealed partial class Admissions(
     /// <summary>While the next in the queue waits for blocks so do all behind it: the small do not starve the large.</summary>
     public void Run()
     {
-        while (!_isBlocked && scheduler.Active < sequencesMax && scheduler.Next() is { } sequence)
+        while (!_isBlocked && scheduler.Next() is { } sequence)
         {
             var spare = 1 + (scheduler.Active / 8);
-            if (!memory.TryAdmit(sequence.Cache, sequence.Request.Keep, spare, out var admission))
+            if (scheduler.Active >= sequencesMax
+                || !memory.TryAdmit(sequence.Cache, sequence.Request.Keep, spare, out var admission))
             {
-                _isBlocked = true;
-                return;
+                _isBlocked = !SuspendPaused();
+                continue;
             }
 
             if (sequence.IsAnnounced)
@@ -46,6 +47,15 @@ sealed partial class Admissions(
             sequence.Admission = admission;
             scheduler.Start(sequence, StartRestore(sequence) ? SequenceState.Restoring : SequenceState.Running);
         }
+    }
+
+    /// <summary>A sequence's blocks go, to come back exactly as they were.</summary>
+    public void Suspend(Sequence sequence)
+    {
+        metrics.Preempted();
+        memory.Suspend(sequence.Cache);
+        scheduler.Preempt(sequence);
+        Unblock();
     }
 
     public void EndRestore(RestoreJob job)
@@ -66,6 +76,18 @@ sealed partial class Admissions(
             memory.Advance(sequence.Cache, Math.Max(job.Restored, resident));
             Announce(sequence, job.Reason, true);
         }
+    }
+
+    /// <summary>A slow reader must not hold a place that another reply could use.</summary>
+    bool SuspendPaused()
+    {
+        if (scheduler.Victim() is not { IsPaused: true } paused)
+        {
+            return false;
+        }
+
+        Suspend(paused);
+        return true;
     }
 
     /// <summary>Announces the sequence, or has its spill read first where that holds more.</summary>

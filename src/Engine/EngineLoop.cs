@@ -96,7 +96,11 @@ sealed partial class EngineLoop
     {
         for (var i = _scheduler.Waiting.Count - 1; i >= 0; i--)
         {
-            EndIfCancelled(_scheduler.Waiting[i]);
+            var sequence = _scheduler.Waiting[i];
+            if (!EndIfCancelled(sequence) && sequence.IsPaused && sequence.HasRoom)
+            {
+                Pause(sequence, false);
+            }
         }
 
         for (var i = _scheduler.Running.Count - 1; i >= 0; i--)
@@ -132,6 +136,7 @@ sealed partial class EngineLoop
         sequence.PauseTimer?.Dispose();
         sequence.PauseTimer = null;
         sequence.IsPaused = pause;
+        _admissions.Unblock();
         if (pause && sequence.HasRoom)
         {
             // The reader came back between the look and the mark, and so without waking the loop.
@@ -161,10 +166,7 @@ sealed partial class EngineLoop
                 && !_memory.TryGrow(sequence.Cache, sequence.Known))
             {
                 var victim = _scheduler.Victim()!;
-                _metrics.Preempted();
-                _memory.Suspend(victim.Cache);
-                _scheduler.Preempt(victim);
-                _admissions.Unblock();
+                _admissions.Suspend(victim);
                 i -= victim.Order <= sequence.Order ? 1 : 0;
             }
         }

@@ -122,6 +122,27 @@ public class EngineTests
         Assert.Equal(TurnError.Cancelled, last.Failure!.Error);
     }
 
+    [Theory]
+    [InlineData(256, 2)]
+    [InlineData(100, 8)]
+    public async Task SlowReadersGiveTheirPlacesUpAndLoseNothing(int blocks, int sequencesMax)
+    {
+        var options = new EngineOptions { MaxSequences = sequencesMax };
+        await using var harness = new Harness(blocks: blocks, options: options);
+        var requests = Enumerable.Range(0, 2).Select(i => Harness.Request($"slow {i}", Harness.Tokens(i, 20), 600)).ToArray();
+        var slow = requests.Select(harness.Submit).ToArray();
+        await FullAsync(slow[0]);
+        await FullAsync(slow[1]);
+        var next = Harness.Request("next", Harness.Tokens(5, 300), 300);
+        Assert.Equal(await Harness.AloneAsync(next), (await harness.RunAsync(next)).Tokens);
+        Assert.True(harness.Engine.Load.Preemptions > 0);
+        var replies = slow.Select(Harness.ReadAsync).ToArray();
+        for (var i = 0; i < slow.Length; i++)
+        {
+            Assert.Equal(await Harness.AloneAsync(requests[i]), (await replies[i]).Tokens);
+        }
+    }
+
     [Fact]
     public async Task AFailedStepEndsItsSequencesAndTheEngineGoesOn()
     {

@@ -26,7 +26,8 @@ sealed class Scheduler(int budgetMax)
     public int Active => _running.Count;
 
     /// <summary>Who gets blocks next: the preempted first, then the scope that has the fewest active sequences, then by arrival.
-    /// So a tenant's flood waits behind its own requests, not before another tenant's.</summary>
+    /// So a tenant's flood waits behind its own requests, not before another tenant's. Slow readers' sequences wait on.
+    /// </summary>
     public Sequence? Next()
     {
         _activeByScope.Clear();
@@ -38,6 +39,11 @@ sealed class Scheduler(int budgetMax)
         var (next, fewest) = ((Sequence?)null, int.MaxValue);
         foreach (var sequence in _waiting)
         {
+            if (sequence.IsPaused)
+            {
+                continue;
+            }
+
             var active = sequence.IsAnnounced ? -1 : _activeByScope.GetValueOrDefault(sequence.Cache.Scope);
             if (active < fewest)
             {
