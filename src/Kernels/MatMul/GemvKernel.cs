@@ -33,11 +33,25 @@ static unsafe class GemvKernel<S, V> where S : struct, ISimd<V> where V : struct
     {
         var total = Vector128<float>.Zero;
         byte* w1 = w0 + stride, w2 = w1 + stride, w3 = w2 + stride;
+        var ahead = 4 * stride;
         for (nint from = 0; from < k; from += ReductionOrder.BlockK)
         {
             var to = Math.Min(whole, from + ReductionOrder.BlockK);
             V c0 = S.Set(0), c1 = c0, c2 = c0, c3 = c0;
-            for (var i = from; i < to; i += S.Lanes)
+            var i = from;
+            for (; i <= to - 2 * S.Lanes; i += 2 * S.Lanes)
+            {
+                V x = S.Load(a + i), y = S.Load(a + i + S.Lanes);
+                Ahead<E>(w0 + ahead, i);
+                c0 = S.Fma(y, E.Load<S, V>(w0, i + S.Lanes), S.Fma(x, E.Load<S, V>(w0, i), c0));
+                Ahead<E>(w1 + ahead, i);
+                c1 = S.Fma(y, E.Load<S, V>(w1, i + S.Lanes), S.Fma(x, E.Load<S, V>(w1, i), c1));
+                Ahead<E>(w2 + ahead, i);
+                c2 = S.Fma(y, E.Load<S, V>(w2, i + S.Lanes), S.Fma(x, E.Load<S, V>(w2, i), c2));
+                Ahead<E>(w3 + ahead, i);
+                c3 = S.Fma(y, E.Load<S, V>(w3, i + S.Lanes), S.Fma(x, E.Load<S, V>(w3, i), c3));
+            }
+            for (; i < to; i += S.Lanes)
             {
                 var x = S.Load(a + i);
                 c0 = S.Fma(x, E.Load<S, V>(w0, i), c0);
@@ -57,6 +71,17 @@ static unsafe class GemvKernel<S, V> where S : struct, ISimd<V> where V : struct
             total = from == 0 ? block : total + block;
         }
         return total;
+    }
+
+    /// <summary>Fetches the same place of the next four rows: the hardware stops at a page's end, and a row is often a page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Ahead<E>(byte* w, nint i) where E : struct, IElement
+    {
+        Memory.Prefetch(w + i * E.Bytes);
+        if (2 * S.Lanes * E.Bytes > 64)
+        {
+            Memory.Prefetch(w + i * E.Bytes + 64);
+        }
     }
 
     /// <summary>What is left of k beyond whole vectors, of the activations and of four rows, with zeros behind.</summary>
