@@ -56,7 +56,7 @@ public abstract unsafe class KernelSet
     internal abstract void MultiplyTile(float* a, float* w, int steps, float* sums, bool first, byte* ahead);
 
     // Attention.
-    internal abstract void AddProducts(DType type, in OuterArguments arguments, byte* ahead);
+    internal abstract void AddProducts(DType type, in OuterArguments arguments, byte* ahead, byte* later);
 
     /// <summary>scores = exp(score - max); gives the maximum and the sum.</summary>
     internal abstract void Weigh(float* scores, int width, float cap, float* max, float* sum);

@@ -52,13 +52,13 @@ sealed unsafe class VectorKernels<S, V>(string name) : KernelSet(name) where S :
     internal override void MultiplyTile(float* a, float* w, int steps, float* sums, bool first, byte* ahead) =>
         TileKernel<S, V>.Multiply(a, w, steps, sums, first, ahead);
 
-    internal override void AddProducts(DType type, in OuterArguments arguments, byte* ahead)
+    internal override void AddProducts(DType type, in OuterArguments arguments, byte* ahead, byte* later)
     {
         switch (type)
         {
-            case DType.F32: OuterKernel<S, V>.Add<ElementF32>(arguments, ahead); break;
-            case DType.F16: OuterKernel<S, V>.Add<ElementF16>(arguments, ahead); break;
-            case DType.BF16: OuterKernel<S, V>.Add<ElementBF16>(arguments, ahead); break;
+            case DType.F32: OuterKernel<S, V>.Add<ElementF32>(arguments, ahead, later); break;
+            case DType.F16: OuterKernel<S, V>.Add<ElementF16>(arguments, ahead, later); break;
+            case DType.BF16: OuterKernel<S, V>.Add<ElementBF16>(arguments, ahead, later); break;
         }
     }
 

@@ -9,11 +9,20 @@ readonly unsafe struct AttentionJob(AttentionShape shape, AttentionPlan plan, Kv
 {
     public void Execute(int chunk, int worker)
     {
-        var sequence = *plan.Find(chunk);
-        var (unit, head) = Math.DivRem(chunk - sequence.FirstItem, shape.Layout.KvHeads);
+        var end = Math.Min(plan.Items, (chunk + 1) * plan.ItemsPerChunk);
+        for (var item = chunk * plan.ItemsPerChunk; item < end; item++)
+        {
+            Item(item, worker, item + 1 < end);
+        }
+    }
+
+    void Item(int item, int worker, bool goesOn)
+    {
+        var sequence = *plan.Find(item);
+        var (unit, head) = Math.DivRem(item - sequence.FirstItem, shape.Layout.KvHeads);
         var scratch = plan.WorkerScratch + (nint)worker * ((shape.WorkerFloats + 15) & ~15);
         var index = sequence.Split ? 0 : sequence.Units - 1 - unit;
-        var tile = new AttentionTile(shape, pool, sequence.Span, head, index, tables, scratch);
+        var tile = new AttentionTile(shape, pool, sequence.Span, head, index, tables, scratch, goesOn);
         tile.LoadQueries(queries);
         if (!sequence.Split)
         {
@@ -85,12 +94,17 @@ readonly unsafe struct AttentionTile
     readonly KvSpan _span;
     readonly int _head, _first, _positions;
     readonly int* _table;
+
+    /// <summary>From this head to the one that the same worker takes next, in bytes; 0 when there is none.</summary>
+    readonly nint _nextHead;
     readonly float* _queries, _scores;
 
-    public AttentionTile(in AttentionShape shape, KvPool pool, in KvSpan span, int head, int tile, int* tables, float* scratch)
+    public AttentionTile(in AttentionShape shape, KvPool pool, in KvSpan span, int head, int tile, int* tables, float* scratch,
+        bool goesOn)
     {
         (_shape, _pool, _span, _head) = (shape, pool, span, head);
         _table = tables + span.TableOffset;
+        _nextHead = goesOn && head + 1 < shape.Layout.KvHeads ? (nint)shape.Layout.HeadBytes : 0;
         _first = tile * shape.TilePositions;
         _positions = Math.Min(shape.TilePositions, span.Rows - _first);
         Rows = _positions * shape.Group;
@@ -145,7 +159,7 @@ readonly unsafe struct AttentionTile
         var sinks = Math.Min(_shape.Spec.SinkTokens - first, to);
         for (var key = NextSeen(0, from, sinks); key < to; key = NextSeen(key + KvLayout.BlockTokens, from, sinks))
         {
-            Score(first, key);
+            Score(first, key, NextSeen(key + KvLayout.BlockTokens, from, sinks), to);
         }
         var width = (to + KvLayout.BlockTokens - 1) & -KvLayout.BlockTokens;
         for (var row = 0; row < Rows; row++)
@@ -154,7 +168,9 @@ readonly unsafe struct AttentionTile
         }
         for (var key = NextSeen(0, from, sinks); key < to; key = NextSeen(key + KvLayout.BlockTokens, from, sinks))
         {
-            Sum(first, key, key < sinks ? key : Math.Max(key, from), Math.Min(key + KvLayout.BlockTokens, to), state);
+            var next = NextSeen(key + KvLayout.BlockTokens, from, sinks);
+            var (start, end) = (key < sinks ? key : Math.Max(key, from), Math.Min(key + KvLayout.BlockTokens, to));
+            Sum(first, key, next < to ? next : key, start, end, state);
         }
     }
 
@@ -162,14 +178,15 @@ readonly unsafe struct AttentionTile
     static int NextSeen(int key, int from, int sinks) => key < sinks ? key : Math.Max(key, from & -KvLayout.BlockTokens);
 
     /// <summary>Products of the queries and a block's keys.</summary>
-    void Score(int first, int key)
+    void Score(int first, int key, int next, int to)
     {
         var layout = _shape.Layout;
         var keys = Block(first + key);
-        var ahead = BlockAhead(first + key + KvLayout.BlockTokens, keys);
+        var ahead = next < to ? BlockAhead(first + next, keys) : keys;
         _shape.Kernels.AddProducts(layout.Type,
             new OuterArguments(_queries, layout.HeadDim, keys, KvLayout.BlockTokens, layout.HeadDim,
-            _scores + key, AttentionPlan.PartTokens, KvLayout.BlockTokens, AttentionShape.Padded(Rows), true), ahead);
+            _scores + key, AttentionPlan.PartTokens, KvLayout.BlockTokens, AttentionShape.Padded(Rows), true),
+            ahead, keys + _nextHead);
     }
 
     void Weigh(int row, in VisibleKeys seen, int width, in AttentionState state)
@@ -185,14 +202,14 @@ readonly unsafe struct AttentionTile
     }
 
     /// <summary>Adds a block's values of keys from..to-1, weighted.</summary>
-    void Sum(int first, int key, int from, int to, AttentionState state)
+    void Sum(int first, int key, int next, int from, int to, AttentionState state)
     {
         var layout = _shape.Layout;
         var values = Block(first + key) + layout.KeyBytesPerHead;
-        var ahead = BlockAhead(first + key + KvLayout.BlockTokens, values) + layout.KeyBytesPerHead;
+        var ahead = BlockAhead(first + next, values - layout.KeyBytesPerHead) + layout.KeyBytesPerHead;
         _shape.Kernels.AddProducts(layout.Type, new OuterArguments(_scores + from, AttentionPlan.PartTokens,
             values + (nint)(from - key) * layout.ValueStride * layout.Type.Size(), layout.ValueStride, to - from,
-            state.Values, layout.ValueStride, layout.ValueStride, AttentionShape.Padded(Rows), false), ahead);
+            state.Values, layout.ValueStride, layout.ValueStride, AttentionShape.Padded(Rows), false), ahead, values + _nextHead);
     }
 
     /// <summary>A block's keys of this head; its values lie behind them.</summary>
@@ -206,7 +223,7 @@ readonly unsafe struct AttentionTile
     /// <summary>The same for fetching ahead, where a block need not exist.</summary>
     byte* BlockAhead(int position, byte* otherwise)
     {
-        var block = position <= LastPosition ? _table[position / KvLayout.BlockTokens] : -1;
+        var block = _table[position / KvLayout.BlockTokens];
         return (uint)block < (uint)_pool.Blocks ? _pool.Address + _shape.Layout.KeyOffset(block, _shape.Layer, _head) : otherwise;
     }
 

@@ -9,11 +9,18 @@ readonly unsafe struct AttentionPlan
 {
     public const int PartTokens = 256;
 
+    const int ChunksPerThread = 4;
+
     public SequencePlan* Sequences { get; private init; }
 
     public int SequenceCount { get; private init; }
 
     public int Items { get; private init; }
+
+    /// <summary>Neighbours: heads lie behind one another, so a worker that takes some in a row reads on where it was.</summary>
+    public int ItemsPerChunk { get; private init; }
+
+    public int Chunks => (Items + ItemsPerChunk - 1) / ItemsPerChunk;
 
     /// <summary>States of parts, by sequence, KV head and part.</summary>
     public float* Partials { get; private init; }
@@ -54,6 +61,7 @@ readonly unsafe struct AttentionPlan
             Sequences = plans,
             SequenceCount = sequences.Length,
             Items = items,
+            ItemsPerChunk = Math.Clamp(items / (context.Threads * ChunksPerThread), 1, shape.Layout.KvHeads),
             Counters = (int*)(memory + planBytes),
             Partials = (float*)(memory + planBytes + counterBytes),
             WorkerScratch = (float*)(memory + planBytes + counterBytes + partialBytes),

@@ -11,47 +11,50 @@ namespace Hearth.Kernels;
 static unsafe class OuterKernel<S, V> where S : struct, ISimd<V> where V : struct
 {
     /// <param name="o">Rows: 1, 4 or a multiple of 8. Columns: a multiple of 32.</param>
-    /// <param name="ahead">Memory that is wanted next: a line is fetched with each t.</param>
-    public static void Add<E>(in OuterArguments o, byte* ahead) where E : struct, IElement
+    /// <param name="ahead">Memory that is wanted next: as many bytes are fetched with each t as M has in 32 columns.</param>
+    /// <param name="later">The same, for what comes after it.</param>
+    public static void Add<E>(in OuterArguments o, byte* ahead, byte* later) where E : struct, IElement
     {
         for (nint column = 0; column < o.Columns; column += 2 * S.Lanes)
         {
             var row = 0;
             for (; S.Lanes == 16 && row <= o.Rows - 8; row += 8)
             {
-                Eight<E>(o, o.X + row * o.XStride, o.C + row * o.CStride + column, column, ahead);
+                Eight<E>(o, o.X + row * o.XStride, o.C + row * o.CStride + column, column, ahead, later);
             }
             for (; row <= o.Rows - 4; row += 4)
             {
-                Four<E>(o, o.X + row * o.XStride, o.C + row * o.CStride + column, column, ahead);
+                Four<E>(o, o.X + row * o.XStride, o.C + row * o.CStride + column, column, ahead, later);
             }
             for (; row < o.Rows; row++)
             {
-                One<E>(o, o.X + row * o.XStride, o.C + row * o.CStride + column, column, ahead);
+                One<E>(o, o.X + row * o.XStride, o.C + row * o.CStride + column, column, ahead, later);
             }
-            ahead += o.Count * 64;
+            ahead += o.Count * 32 * E.Bytes;
+            later += o.Count * 32 * E.Bytes;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void One<E>(in OuterArguments o, float* x, float* c, nint column, byte* ahead) where E : struct, IElement
+    static void One<E>(in OuterArguments o, float* x, float* c, nint column, byte* ahead, byte* later) where E : struct, IElement
     {
         var (count, stride, m) = (o.Count, o.MStride, column);
         var source = o.M;
         Load<E>(o, c, out var c0, out var c1);
-        for (var t = 0; t < count; t++, m += stride, ahead += 64)
+        for (var t = 0; t < count; t++, m += stride)
         {
             E.LoadPair<S, V>(source, m, out var m0, out var m1);
             var w = S.Set(x[t]);
             c0 = S.Fma(w, m0, c0);
             c1 = S.Fma(w, m1, c1);
-            Memory.Prefetch(ahead);
+            Ahead<E>(ahead, t);
+            Ahead<E>(later, t);
         }
         Store<E>(c, c0, c1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Four<E>(in OuterArguments o, float* x, float* c, nint column, byte* ahead) where E : struct, IElement
+    static void Four<E>(in OuterArguments o, float* x, float* c, nint column, byte* ahead, byte* later) where E : struct, IElement
     {
         var (count, stride, m, xs, cs) = (o.Count, o.MStride, column, o.XStride, o.CStride);
         var source = o.M;
@@ -59,7 +62,7 @@ static unsafe class OuterKernel<S, V> where S : struct, ISimd<V> where V : struc
         Load<E>(o, c + cs, out var c10, out var c11);
         Load<E>(o, c + 2 * cs, out var c20, out var c21);
         Load<E>(o, c + 3 * cs, out var c30, out var c31);
-        for (var t = 0; t < count; t++, m += stride, x++, ahead += 64)
+        for (var t = 0; t < count; t++, m += stride, x++)
         {
             E.LoadPair<S, V>(source, m, out var m0, out var m1);
             V w0 = S.Set(x[0]), w1 = S.Set(x[xs]), w2 = S.Set(x[2 * xs]), w3 = S.Set(x[3 * xs]);
@@ -67,7 +70,8 @@ static unsafe class OuterKernel<S, V> where S : struct, ISimd<V> where V : struc
             (c10, c11) = (S.Fma(w1, m0, c10), S.Fma(w1, m1, c11));
             (c20, c21) = (S.Fma(w2, m0, c20), S.Fma(w2, m1, c21));
             (c30, c31) = (S.Fma(w3, m0, c30), S.Fma(w3, m1, c31));
-            Memory.Prefetch(ahead);
+            Ahead<E>(ahead, t);
+            Ahead<E>(later, t);
         }
         Store<E>(c, c00, c01);
         Store<E>(c + cs, c10, c11);
@@ -76,7 +80,8 @@ static unsafe class OuterKernel<S, V> where S : struct, ISimd<V> where V : struc
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Eight<E>(in OuterArguments o, float* x, float* c, nint column, byte* ahead) where E : struct, IElement
+    static void Eight<E>(in OuterArguments o, float* x, float* c, nint column, byte* ahead, byte* later)
+        where E : struct, IElement
     {
         var (count, stride, m, xs, cs) = (o.Count, o.MStride, column, o.XStride, o.CStride);
         var source = o.M;
@@ -89,7 +94,7 @@ static unsafe class OuterKernel<S, V> where S : struct, ISimd<V> where V : struc
         Load<E>(o, d + cs, out var c50, out var c51);
         Load<E>(o, d + 2 * cs, out var c60, out var c61);
         Load<E>(o, d + 3 * cs, out var c70, out var c71);
-        for (var t = 0; t < count; t++, m += stride, x++, x4++, ahead += 64)
+        for (var t = 0; t < count; t++, m += stride, x++, x4++)
         {
             E.LoadPair<S, V>(source, m, out var m0, out var m1);
             V w0 = S.Set(x[0]), w1 = S.Set(x[xs]), w2 = S.Set(x[2 * xs]), w3 = S.Set(x[3 * xs]);
@@ -102,7 +107,8 @@ static unsafe class OuterKernel<S, V> where S : struct, ISimd<V> where V : struc
             (c50, c51) = (S.Fma(w5, m0, c50), S.Fma(w5, m1, c51));
             (c60, c61) = (S.Fma(w6, m0, c60), S.Fma(w6, m1, c61));
             (c70, c71) = (S.Fma(w7, m0, c70), S.Fma(w7, m1, c71));
-            Memory.Prefetch(ahead);
+            Ahead<E>(ahead, t);
+            Ahead<E>(later, t);
         }
         Store<E>(c, c00, c01);
         Store<E>(c + cs, c10, c11);
@@ -112,6 +118,16 @@ static unsafe class OuterKernel<S, V> where S : struct, ISimd<V> where V : struc
         Store<E>(d + cs, c50, c51);
         Store<E>(d + 2 * cs, c60, c61);
         Store<E>(d + 3 * cs, c70, c71);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Ahead<E>(byte* at, int t) where E : struct, IElement
+    {
+        Memory.Prefetch(at + t * 32 * E.Bytes);
+        if (E.Bytes == 4)
+        {
+            Memory.Prefetch(at + t * 128 + 64);
+        }
     }
 
     /// <summary>Two vectors of C, or zeros, in the order in which a pair of M comes.</summary>

@@ -44,12 +44,12 @@ public static unsafe class PagedAttention
             var job = new AttentionJob(shape, plan, pool, q, o, t);
             if (work >= SharedWorkMin)
             {
-                context.Pool.Run(job, plan.Items);
+                context.Pool.Run(job, plan.Chunks);
                 return;
             }
-            for (var item = 0; item < plan.Items; item++)
+            for (var chunk = 0; chunk < plan.Chunks; chunk++)
             {
-                job.Execute(item, 0);
+                job.Execute(chunk, 0);
             }
         }
     }

@@ -73,7 +73,7 @@ static unsafe class GemvKernel<S, V> where S : struct, ISimd<V> where V : struct
         return total;
     }
 
-    /// <summary>Fetches the same place of the next four rows: the hardware stops at a page's end, and a row is often a page.</summary>
+    /// <summary>Fetches the same place of the next four rows: the hardware stops at a page's end, often a row's.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Ahead<E>(byte* w, nint i) where E : struct, IElement
     {
