@@ -19,6 +19,20 @@ public class WorkerPoolTests
         }
     }
 
+    /// <summary>A worker late for a short run must not take the next, longer one for its rest.</summary>
+    [Fact]
+    public void ALongRunAfterAShortOneIsNotBegunEarly()
+    {
+        using var pool = new WorkerPool(4);
+        int[] few = new int[2], many = new int[64];
+        for (var run = 1; run <= 100_000; run++)
+        {
+            pool.Run(new Count(few), few.Length);
+            pool.Run(new Count(many), many.Length);
+            Assert.True(few.AsSpan().IndexOfAnyExcept(run) < 0 && many.AsSpan().IndexOfAnyExcept(run) < 0);
+        }
+    }
+
     [Fact]
     public void AnExceptionInAChunkReachesTheCallerAndThePoolGoesOn()
     {

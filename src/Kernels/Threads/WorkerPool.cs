@@ -109,9 +109,10 @@ public sealed class WorkerPool : IDisposable
         _chunks = chunks;
         _failure = null;
         Volatile.Write(ref _finished.Value, 0);
-        // The ticket is (run << 32 | next chunk): a worker late for one run can claim nothing of the next by mistake.
+        // The ticket is (run << 32 | chunks left). A run that is over has none left, whatever slot and chunks say by then,
+        // so a worker late for it can claim nothing of the next by mistake.
         var run = (int)(_ticket.Value >> 32) + 1;
-        Interlocked.Exchange(ref _ticket.Value, (long)run << 32);
+        Interlocked.Exchange(ref _ticket.Value, ((long)run << 32) | (uint)chunks);
         if (Volatile.Read(ref _parked) > 0)
         {
             lock (_gate)
@@ -156,17 +157,17 @@ public sealed class WorkerPool : IDisposable
         while (true)
         {
             var ticket = Volatile.Read(ref _ticket.Value);
-            var (slot, chunks, chunk) = (_current!, _chunks, (int)ticket);
-            if ((int)(ticket >> 32) != run || chunk >= chunks)
+            var (slot, chunks, left) = (_current!, _chunks, (int)ticket);
+            if ((int)(ticket >> 32) != run || left == 0)
             {
                 return;
             }
             // A claim that succeeds proves that the run was still open when slot and chunks were read.
-            if (Interlocked.CompareExchange(ref _ticket.Value, ticket + 1, ticket) != ticket)
+            if (Interlocked.CompareExchange(ref _ticket.Value, ticket - 1, ticket) != ticket)
             {
                 continue;
             }
-            Execute(slot, chunk, worker);
+            Execute(slot, chunks - left, worker);
             Interlocked.Increment(ref _finished.Value);
         }
     }
