@@ -9,7 +9,7 @@ static class Report
 
     public static void ForkJoin(KernelContext context)
     {
-        var job = new EmptyJob();
+        var arrived = new Arrivals();
         var micros = new Samples("F2");
         for (var round = 0; round < Rounds * 10; round++)
         {
@@ -17,11 +17,12 @@ static class Report
             {
                 for (var i = 0; i < 1000; i++)
                 {
-                    context.Pool.Run(job, context.Threads);
+                    arrived.Count = 0;
+                    context.Pool.Run(new MeetingJob(arrived, context.Threads), context.Threads);
                 }
             }) * 1e3);
         }
-        Console.WriteLine($"fork and join of an empty job: {micros} us");
+        Console.WriteLine($"fork and join, every thread taking part: {micros} us");
     }
 
     public static void Shapes(KernelContext context)
@@ -156,10 +157,21 @@ static class Report
         }
     }
 
-    readonly struct EmptyJob : IChunkJob
+    sealed class Arrivals
+    {
+        public int Count;
+    }
+
+    /// <summary>A chunk ends when every thread holds one, so that no thread can take them all.</summary>
+    readonly struct MeetingJob(Arrivals arrived, int threads) : IChunkJob
     {
         public void Execute(int chunk, int worker)
         {
+            Interlocked.Increment(ref arrived.Count);
+            while (Volatile.Read(ref arrived.Count) < threads)
+            {
+                Thread.SpinWait(1);
+            }
         }
     }
 }
