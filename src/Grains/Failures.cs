@@ -1,6 +1,7 @@
 using Hearth.Actors;
 using Hearth.Actors.Storage;
 using Hearth.Contracts;
+using Hearth.Text;
 using Hearth.Text.Templates;
 
 namespace Hearth.Grains;
@@ -24,6 +25,8 @@ static class Failures
         StoreException store => new TurnFailure(TurnError.StoreUnavailable, store.Message, null, Limits.RetryAfter),
         TemplateException { Kind: TemplateErrorKind.Raised } raised => new TurnFailure(TurnError.InvalidRequest,
             $"The model's chat template refused the messages: {raised.Reason}", "messages"),
+        TokenizerException broken => new TurnFailure(TurnError.InvalidRequest,
+            $"The model's tokenizer failed on the text: {broken.Message}", "messages"),
         TemplateException broken => new TurnFailure(TurnError.TemplateFailed,
             $"The model's chat template failed: {broken.Message}"),
         OperationCanceledException => Cancelled,

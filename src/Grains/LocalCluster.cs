@@ -74,8 +74,8 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
             : null);
 
     public ValueTask<int[]> TokenizeAsync(
-        string model, string text, bool addSpecialTokens, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(_services.Models.Require(model).Tokenizer.Encode(text, addSpecialTokens));
+        string model, string text, bool addSpecialTokens, CancellationToken cancellationToken) => TellAsync(() =>
+        ValueTask.FromResult(_services.Models.Require(model).Tokenizer.Encode(text, addSpecialTokens)));
 
     public ValueTask<int[]> TokenizeChatAsync(
         string model, IReadOnlyList<ConversationItem> items, CancellationToken cancellationToken) => TellAsync(() =>

@@ -15,11 +15,50 @@ public sealed record ServedModel(ITokenEngine Engine, Tokenizer Tokenizer, ChatT
     public ModelCard Card => Engine.Model;
 
     /// <summary>Reads tokenizer and chat template from the checkpoint's directory.</summary>
+    /// <exception cref="TokenizerException">A file is missing or not sound, or gives no tokens.</exception>
+    /// <exception cref="TemplateException">The template is not sound, or fails on a greeting.</exception>
     public static ServedModel Load(ITokenEngine engine)
     {
-        var directory = engine.Model.Directory;
-        return new ServedModel(
-            engine, Tokenizer.Load(directory), ChatTemplateFile.Load(directory), Mentions(directory, "developer"));
+        var (tokenizer, template) = ReadText(engine.Model.Directory);
+        return new ServedModel(engine, tokenizer, template, Mentions(engine.Model.Directory, "developer"));
+    }
+
+    /// <summary>As <see cref="Load"/>, without an engine. What could never answer is refused now, not at the first turn.</summary>
+    public static (Tokenizer Tokenizer, ChatTemplateFile? Template) ReadText(string directory)
+    {
+        const string Greeting = "Hello!";
+        var (tokenizer, template) = (Tokenizer.Load(directory), ChatTemplateFile.Load(directory));
+        if (tokenizer.EncodePlain(Greeting, addSpecialTokens: false).Length == 0)
+            throw new TokenizerException(Path.Combine(directory, "tokenizer.json"), "model.vocab", $"has no token for '{Greeting}'");
+        if (template is not null && Greet(template, Greeting) is [])
+        {
+            throw new TokenizerException(
+                TemplateSources.Select(name => Path.Combine(directory, name)).First(File.Exists), "chat_template",
+                $"makes nothing of the user message '{Greeting}'");
+        }
+        return (tokenizer, template);
+    }
+
+    static IReadOnlyList<TextSegment>? Greet(ChatTemplateFile file, string text)
+    {
+        var context = new TemplateContext
+        {
+            Messages = [new TemplateMessage("user", text)],
+            AddGenerationPrompt = true,
+            BosToken = file.BosToken,
+            EosToken = file.EosToken,
+            PadToken = file.PadToken,
+            UnkToken = file.UnkToken,
+            Now = DateTimeOffset.UnixEpoch,
+        };
+        try
+        {
+            return file.Default.Render(context, CancellationToken.None);
+        }
+        catch (TemplateException refused) when (refused.Kind == TemplateErrorKind.Raised)
+        {
+            return null; // It wants other messages, such as a system message first.
+        }
     }
 
     static bool Mentions(string directory, string role) =>

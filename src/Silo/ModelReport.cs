@@ -1,5 +1,6 @@
 using Hearth.Contracts;
 using Hearth.Engine.Models;
+using Hearth.Grains;
 using Hearth.Kernels;
 
 namespace Hearth.Silo;
@@ -12,6 +13,7 @@ public sealed record ModelReport(ModelCard Card, long KvBytesPerToken, IReadOnly
     public static ModelReport Read(string directory) => SiloException.Guard(() =>
     {
         using var model = LoadedModel.Load(directory, new ModelOptions { KvType = DType.F16 });
+        ServedModel.ReadText(model.Card.Directory);
         return new ModelReport(model.Card, model.KvLayout.ExportBytes(1),
             [.. model.Tensors.Select(t => new TensorReport(t.Name, t.Type, t.Shape, t.Bytes))]);
     });

@@ -51,9 +51,10 @@ sealed partial class HearthProcess : IAsyncDisposable
     }
 
     /// <summary>Runs a verb to its end.</summary>
-    public static async Task<(int ExitCode, string Output)> RunAsync(string[] arguments, string? input = null)
+    /// <param name="heapBytes">Most memory that the runtime gives it; 0 for no bound.</param>
+    public static async Task<(int ExitCode, string Output)> RunAsync(string[] arguments, string? input = null, int heapBytes = 0)
     {
-        var (process, output) = Start(arguments);
+        var (process, output) = Start(arguments, heapBytes);
         using (process)
         {
             process.BeginOutputReadLine();
@@ -118,7 +119,7 @@ sealed partial class HearthProcess : IAsyncDisposable
         Http.Dispose();
     }
 
-    static (Process Process, List<string> Output) Start(string[] arguments)
+    static (Process Process, List<string> Output) Start(string[] arguments, int heapBytes = 0)
     {
         Assert.True(File.Exists(Program), $"{Program} is missing: build Cluster.sln in Release first");
         var start = new ProcessStartInfo("dotnet", [Program, .. arguments])
@@ -128,6 +129,8 @@ sealed partial class HearthProcess : IAsyncDisposable
             RedirectStandardError = true,
         };
         start.Environment["NO_COLOR"] = "1";
+        if (heapBytes > 0)
+            start.Environment["DOTNET_GCHeapHardLimit"] = $"0x{heapBytes:x}";
         var output = new List<string>();
         var process = new Process { StartInfo = start };
         process.OutputDataReceived += (_, line) => Keep(line.Data);

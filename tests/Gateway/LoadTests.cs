@@ -115,6 +115,21 @@ public sealed class LoadTests
         Assert.Empty(server.Cluster.Turns);
     }
 
+    [Theory]
+    [InlineData("/v1/chat/completions", GatewayServer.Hello)]
+    [InlineData("/v1/completions", """{"model":"demo","prompt":"a"}""")]
+    [InlineData("/tokenize", """{"model":"demo","prompt":"a"}""")]
+    [InlineData("/v1/models/demo", null)]
+    public async Task AModelThatIsStillLoadingIsNotCalledUnknown(string path, string? body)
+    {
+        var loading = new ClusterStatus(false, false, "loading 40 %", 0.4, new EngineLoad());
+        await using var server = await GatewayServer.StartAsync(new ScriptedCluster { Models = [], Status = loading });
+        using var reply = body is null ? await server.Http.GetAsync(path, Stop) : await server.PostAsync(path, body);
+        var (status, code, _) = await reply.ErrorAsync();
+        Assert.Equal((503, "model_loading"), (status, code));
+        Assert.True(reply.Headers.Contains("Retry-After"));
+    }
+
     static async Task<TcpClient> ConnectAsync(GatewayServer server, string body)
     {
         var client = new TcpClient { ReceiveBufferSize = 4096 };

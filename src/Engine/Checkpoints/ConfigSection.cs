@@ -18,9 +18,14 @@ sealed class ConfigSection
     {
         try
         {
-            if (!File.Exists(file))
+            var info = new FileInfo(file);
+            if (!info.Exists)
                 return null;
-            if (new FileInfo(file).Length > bytesMax)
+            // A link's own length is not that of its file. Pipes and devices have none: reading one might never end.
+            var length = info.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target ? target.Length : info.Length;
+            if (length == 0)
+                throw new CheckpointException(file, null, "is empty, or no plain file.");
+            if (length > bytesMax)
                 throw new CheckpointException(file, null, $"has more than {bytesMax} bytes.");
             return Parse(file, File.ReadAllBytes(file));
         }

@@ -26,8 +26,10 @@ sealed class Models(ICluster cluster)
         var name = Uri.UnescapeDataString(http.Request.RouteValues["model"] as string ?? "");
         return cluster.Models.FirstOrDefault(m => m.Name == name) is { } model
             ? JsonReply.SendAsync(http, 200, json => Write(json, model))
-            : ErrorReply.SendAsync(http, new TurnFailure(TurnError.ModelNotFound,
-                $"model: '{FieldPath.Shorten(name)}' is not served here; GET /v1/models lists what is.", "model"));
+            : ErrorReply.SendAsync(http, cluster.Models.Count == 0
+                ? new TurnFailure(TurnError.ModelLoading, "The model is being loaded.")
+                : new TurnFailure(TurnError.ModelNotFound,
+                    $"model: '{FieldPath.Shorten(name)}' is not served here; GET /v1/models lists what is.", "model"));
     }
 
     static void Write(Utf8JsonWriter json, ModelCard model)

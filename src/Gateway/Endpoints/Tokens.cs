@@ -78,8 +78,7 @@ sealed class Tokens(ICluster cluster)
             var request = new Fields(body.Root, "", faults);
             if (GenerationFields.Model(request, cluster.Models, required: false) is not { } model)
             {
-                await ErrorReply.SendAsync(http,
-                    faults.First ?? new TurnFailure(TurnError.ModelLoading, "No model is loaded yet."));
+                await ErrorReply.SendAsync(http, faults.First!);
                 return;
             }
             await handle(request, model);

@@ -24,16 +24,21 @@ static class GenerationFields
             options?.Flag("include_obfuscation") ?? false);
     }
 
-    /// <summary>The model by its name; the fault is kept if there is none.</summary>
+    /// <summary>The model by its name; the fault is kept if there is none, or if none has been loaded yet.</summary>
     public static ModelCard? Model(Fields request, IReadOnlyList<ModelCard> models, bool required = true)
     {
+        if (models.Count == 0)
+        {
+            request.Faults.Add("", "The model is being loaded.", TurnError.ModelLoading);
+            return null;
+        }
         if (!request.Has("model"))
         {
             if (required)
             {
                 request.Fail("model", "is needed.");
             }
-            return models.Count > 0 ? models[0] : null;
+            return models[0];
         }
         if (request.Text("model", Limits.ModelNameMax) is not { } name)
         {

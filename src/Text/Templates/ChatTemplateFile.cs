@@ -1,4 +1,6 @@
+using System.Text;
 using System.Text.Json;
+using Hearth.Text.Tokenizers;
 
 namespace Hearth.Text.Templates;
 
@@ -8,6 +10,8 @@ namespace Hearth.Text.Templates;
 /// </summary>
 public sealed record ChatTemplateFile
 {
+    static readonly UTF8Encoding _utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     public required ChatTemplate Default { get; init; }
 
     /// <summary>The template for requests with tools, where the checkpoint has one of its own.</summary>
@@ -26,11 +30,14 @@ public sealed record ChatTemplateFile
 
     /// <summary>Null when the folder has no chat template.</summary>
     /// <exception cref="TemplateException">A template does not parse.</exception>
-    /// <exception cref="InvalidDataException">A JSON file is malformed or too large.</exception>
+    /// <exception cref="TokenizerException">A file is malformed or too large.</exception>
     public static ChatTemplateFile? Load(string directory)
     {
-        var config = ReadJson(Path.Combine(directory, "tokenizer_config.json"));
-        var tokens = ReadJson(Path.Combine(directory, "special_tokens_map.json"));
+        using var configFile = JsonFile.Read(Path.Combine(directory, "tokenizer_config.json"));
+        using var tokensFile = JsonFile.Read(Path.Combine(directory, "special_tokens_map.json"));
+        var (config, tokens) = (configFile?.Root, tokensFile?.Root);
+        config?.Expect(JsonValueKind.Object);
+        tokens?.Expect(JsonValueKind.Object);
         var (main, toolUse) = FindTemplates(directory, config);
         if (main is null)
             return null;
@@ -44,65 +51,50 @@ public sealed record ChatTemplateFile
             UnkToken = Token("unk_token"),
         };
 
-        string? Token(string name) => TokenText(config, name) ?? TokenText(tokens, name);
+        string? Token(string name) => TokenText(config?[name]) ?? TokenText(tokens?[name]);
     }
 
-    static (ChatTemplate? Main, ChatTemplate? ToolUse) FindTemplates(string directory, JsonElement config)
+    static (ChatTemplate? Main, ChatTemplate? ToolUse) FindTemplates(string directory, JsonField? config)
     {
         var path = Path.Combine(directory, "chat_template.jinja");
-        if (File.Exists(path))
+        // No character takes more than four bytes.
+        if (PlainFile.Read(path, 4L * TemplateLimits.SourceLength) is { } bytes)
+            return (ChatTemplate.Parse(Utf8(path, bytes), path), null);
+        if (config?["chat_template"] is not { IsNull: false } field)
+            return (null, null);
+        if (field.Kind != JsonValueKind.Array)
+            return (ChatTemplate.Parse(Source(field), field.File), null);
+        var named = new Dictionary<string, JsonField>(StringComparer.Ordinal);
+        foreach (var entry in field.Items(TemplateLimits.NamedTemplates))
         {
-            CheckSize(path);
-            return (ChatTemplate.Parse(File.ReadAllText(path), path), null);
+            if (!named.TryAdd(entry["name"].Text(), entry["template"]))
+                throw entry["name"].Error("is given twice");
         }
-        var source = Path.Combine(directory, "tokenizer_config.json");
-        if (config.ValueKind != JsonValueKind.Object || !config.TryGetProperty("chat_template", out var template))
-            return (null, null);
-        if (template.ValueKind == JsonValueKind.String)
-            return (ChatTemplate.Parse(template.GetString()!, source), null);
-        if (template.ValueKind != JsonValueKind.Array)
-            return (null, null);
-        var main = Named("default")
-            ?? throw new InvalidDataException($"{source}: chat_template has no template named \"default\"");
-        return (main, Named("tool_use"));
+        return (Named("default") ?? throw field.Error("has no template named 'default'"), Named("tool_use"));
 
-        ChatTemplate? Named(string name)
-        {
-            var found = template.EnumerateArray().FirstOrDefault(entry =>
-                entry.ValueKind == JsonValueKind.Object && Text(entry, "name") == name);
-            return Text(found, "template") is { } text ? ChatTemplate.Parse(text, $"{source}#{name}") : null;
-        }
+        ChatTemplate? Named(string name) =>
+            named.TryGetValue(name, out var source) ? ChatTemplate.Parse(Source(source), $"{field.File}#{name}") : null;
     }
+
+    static string Source(JsonField field) => field.Text(TemplateLimits.SourceLength);
 
     /// <summary>A special token: a string, or an object with its "content".</summary>
-    static string? TokenText(JsonElement file, string name) =>
-        file.ValueKind == JsonValueKind.Object && file.TryGetProperty(name, out var token)
-            && token.ValueKind == JsonValueKind.Object
-            ? Text(token, "content")
-            : Text(file, name);
-
-    static string? Text(JsonElement element, string name) => element.ValueKind == JsonValueKind.Object
-        && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-
-    static JsonElement ReadJson(string path)
+    static string? TokenText(JsonField? field) => field switch
     {
-        if (!File.Exists(path))
-            return default;
-        CheckSize(path);
+        { Kind: JsonValueKind.String } token => token.Text(),
+        { Kind: JsonValueKind.Object } token when token["content"] is { Kind: JsonValueKind.String } content => content.Text(),
+        _ => null,
+    };
+
+    static string Utf8(string path, ReadOnlySpan<byte> bytes)
+    {
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            return document.RootElement.Clone();
+            return _utf8.GetString(bytes.StartsWith(Encoding.UTF8.Preamble) ? bytes[Encoding.UTF8.Preamble.Length..] : bytes);
         }
-        catch (JsonException error)
+        catch (DecoderFallbackException e)
         {
-            throw new InvalidDataException($"{path} is not valid JSON: {error.Message}", error);
+            throw new TokenizerException(path, "", "is not UTF-8 text", e);
         }
-    }
-
-    static void CheckSize(string path)
-    {
-        if (new FileInfo(path).Length > TemplateLimits.ConfigFileLength)
-            throw new InvalidDataException($"{path} is larger than {TemplateLimits.ConfigFileLength} bytes");
     }
 }

@@ -6,8 +6,8 @@ static class TemplateLimits
     /// <summary>Characters of template source.</summary>
     public const int SourceLength = 256 * 1024;
 
-    /// <summary>Bytes of a JSON file that carries a template; tokenizer_config.json lists every added token.</summary>
-    public const long ConfigFileLength = 32L * 1024 * 1024;
+    /// <summary>Templates that one file names.</summary>
+    public const int NamedTemplates = 64;
 
     /// <summary>Depth of nested blocks, and of nested expressions: a chain such as a.b.c or a + b + c counts its links.</summary>
     public const int Nesting = 100;

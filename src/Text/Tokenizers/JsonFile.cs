@@ -20,29 +20,18 @@ sealed class JsonFile : IDisposable
     /// <summary>The file, or null when there is none.</summary>
     internal static JsonFile? Read(string path)
     {
+        if (PlainFile.Read(path, Limits.Tokenizer.FileBytesMax) is not { } bytes)
+        {
+            return null;
+        }
+
         try
         {
-            var file = new FileInfo(path);
-            if (!file.Exists)
-            {
-                return null;
-            }
-
-            if (file.Length > Limits.Tokenizer.FileBytesMax)
-            {
-                throw new TokenizerException(
-                    path, "", $"has {file.Length} bytes; at most {Limits.Tokenizer.FileBytesMax} are supported");
-            }
-
-            return new(path, JsonDocument.Parse(File.ReadAllBytes(path), new() { MaxDepth = Limits.Tokenizer.JsonDepthMax }));
+            return new(path, JsonDocument.Parse(bytes, new() { MaxDepth = Limits.Tokenizer.JsonDepthMax }));
         }
         catch (JsonException e)
         {
             throw new TokenizerException(path, "", $"is not valid JSON: {e.Message}", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new TokenizerException(path, "", $"cannot be read: {e.Message}", e);
         }
     }
 }

@@ -43,7 +43,7 @@ public sealed class ChatTemplateFileTests : IDisposable
     public void ABrokenFileIsNamedInTheError()
     {
         Write("tokenizer_config.json", "{");
-        var broken = Assert.Throws<InvalidDataException>(() => ChatTemplateFile.Load(_folder));
+        var broken = Assert.Throws<TokenizerException>(() => ChatTemplateFile.Load(_folder));
         Assert.Contains("tokenizer_config.json", broken.Message, StringComparison.Ordinal);
         Write("tokenizer_config.json", """{"chat_template": "a\n{% if %}"}""");
         var error = Assert.Throws<TemplateException>(() => ChatTemplateFile.Load(_folder));
