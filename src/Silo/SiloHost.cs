@@ -41,13 +41,18 @@ public sealed class SiloHost : IAsyncDisposable
     /// <summary>Loads the model and serves it.</summary>
     /// <param name="progress">Bytes of weights read, and all of them; called from several threads, one at a time.</param>
     /// <exception cref="SiloException">The checkpoint cannot be served.</exception>
-    public Task LoadAsync(Action<long, long> progress, CancellationToken cancellationToken) =>
+    public async Task LoadAsync(Action<long, long> progress, CancellationToken cancellationToken)
+    {
         // Reading gigabytes is no work for the pool's threads.
-        Task.Factory.StartNew(
+        var served = await Task.Factory.StartNew(
             () => SiloException.Guard(() => Load(progress, cancellationToken)),
             cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        _models.ReportLoading(_options.ServedName, "warming up", 1);
+        await WarmUp.RunAsync(served.Engine, cancellationToken);
+        _models.Serve(served);
+    }
 
-    bool Load(Action<long, long> progress, CancellationToken cancellationToken)
+    ServedModel Load(Action<long, long> progress, CancellationToken cancellationToken)
     {
         _model = LoadedModel.Load(
             _options.ModelDirectory,
@@ -65,8 +70,7 @@ public sealed class SiloHost : IAsyncDisposable
             },
             cancellationToken);
         _engine = TokenEngine.Create(_model, EngineOptions(), _loggers.CreateLogger("Hearth.Engine"), _time);
-        _models.Serve(ServedModel.Load(_engine));
-        return true;
+        return ServedModel.Load(_engine);
     }
 
     EngineOptions EngineOptions() => new()
