@@ -26,6 +26,10 @@ public static class Limits
     public const int ManifestBytesMax = 32 << 20;
     public const int BlobBytesMax = 512 << 20;
 
+    /// <summary>Room that blobs leave on the disk to what cannot be computed again; on a small disk this part of it.</summary>
+    public const long DiskReserveBytes = 64 << 20;
+    public const int DiskReservePart = 4;
+
     /// <summary>Finished operations are kept this long, and the last ones longer.</summary>
     public static readonly TimeSpan OperationAgeMax = TimeSpan.FromHours(24);
     public const int OperationsKept = 64;

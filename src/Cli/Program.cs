@@ -19,7 +19,12 @@ if (parsed.Errors.Count > 0)
 }
 try
 {
-    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    return await parsed.InvokeAsync(new InvocationConfiguration
+    {
+        EnableDefaultExceptionHandler = false,
+        // After a signal a server lets its turns end and writes their caches; the default gives it two seconds.
+        ProcessTerminationTimeout = TimeSpan.FromMinutes(2),
+    });
 }
 catch (CliException error)
 {

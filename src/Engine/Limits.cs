@@ -38,6 +38,9 @@ static partial class Limits
     /// <summary>Fewer tokens than this are restored only when measured to be faster.</summary>
     public const int RestoreTokensMin = 64;
 
+    /// <summary>Of so many restores that seem too slow, one is tried.</summary>
+    public const int RestoreTriedEvery = 8;
+
     public const int StopTokensMax = 256;
     public const int LogitBiasMax = 4096;
     public const int TopLogprobsMax = 20;

@@ -234,6 +234,9 @@ static partial class TurnLog
     [LoggerMessage(EventId = 201, Level = LogLevel.Error, Message = "Turn {Turn} of {Grain} broke")]
     public static partial void LogTurnBroke(ILogger logger, GrainId grain, string turn, Exception exception);
 
+    [LoggerMessage(EventId = 204, Level = LogLevel.Warning, Message = "Turn {Turn} of {Grain} was refused: {Reason}")]
+    public static partial void LogStoreFailed(ILogger logger, string turn, GrainId grain, string reason);
+
     [LoggerMessage(EventId = 203, Level = LogLevel.Error, Message = "Completion {Turn} broke")]
     public static partial void LogCompletionBroke(ILogger logger, string turn, Exception exception);
 

@@ -26,9 +26,9 @@ static class Failures
         TemplateException { Kind: TemplateErrorKind.Raised } raised => new TurnFailure(TurnError.InvalidRequest,
             $"The model's chat template refused the messages: {raised.Reason}", "messages"),
         TokenizerException broken => new TurnFailure(TurnError.InvalidRequest,
-            $"The model's tokenizer failed on the text: {broken.Message}", "messages"),
+            $"The model's tokenizer cannot take this text: the file's {broken.Field} refuses it."),
         TemplateException broken => new TurnFailure(TurnError.TemplateFailed,
-            $"The model's chat template failed: {broken.Message}"),
+            $"The model's chat template failed in line {broken.Line}: {broken.Reason}"),
         OperationCanceledException => Cancelled,
         _ => null,
     };

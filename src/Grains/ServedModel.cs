@@ -17,13 +17,13 @@ public sealed record ServedModel(ITokenEngine Engine, Tokenizer Tokenizer, ChatT
     /// <summary>Reads tokenizer and chat template from the checkpoint's directory.</summary>
     /// <exception cref="TokenizerException">A file is missing or not sound, or gives no tokens.</exception>
     /// <exception cref="TemplateException">The template is not sound, or fails on a greeting.</exception>
-    public static ServedModel Load(ITokenEngine engine)
-    {
-        var (tokenizer, template) = ReadText(engine.Model.Directory);
-        return new ServedModel(engine, tokenizer, template, Mentions(engine.Model.Directory, "developer"));
-    }
+    public static ServedModel Load(ITokenEngine engine) => Load(engine, ReadText(engine.Model.Directory));
 
-    /// <summary>As <see cref="Load"/>, without an engine. What could never answer is refused now, not at the first turn.</summary>
+    /// <param name="text">What <see cref="ReadText"/> gave for the model's directory.</param>
+    public static ServedModel Load(ITokenEngine engine, (Tokenizer Tokenizer, ChatTemplateFile? Template) text) =>
+        new(engine, text.Tokenizer, text.Template, Mentions(engine.Model.Directory, "developer"));
+
+    /// <summary>Reads the text side alone. What could never answer is refused now, not at the first turn.</summary>
     public static (Tokenizer Tokenizer, ChatTemplateFile? Template) ReadText(string directory)
     {
         const string Greeting = "Hello!";

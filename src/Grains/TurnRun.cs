@@ -28,6 +28,8 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
         }
         catch (Exception e) when (Failures.Of(e) is { } failure)
         {
+            if (e is StoreException)
+                TurnLog.LogStoreFailed(_services.Logger, turn.Id.Value, grain.Context.Id, e.Message);
             if (begun)
                 await RecordEndAsync(failure);
             live.Fail(failure);
@@ -67,10 +69,19 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
 
         await grain.Spiller.StopAsync(finish: false);
         var replies = await ChoiceSet.RunAsync(model, turn.Generation, RequestFor(model, prompt), live.Append,
-            admitted => CompletionRun.Started(turn.Id, turn.Conversation, grain.Context.Silo, prompt.Length, admitted),
+            admitted => Started(prompt, admitted, knownBefore: plan.Keep > 0),
             live.Cancellation);
         await CommitAsync(model, plan, segments, prompt, replies);
         grain.Spiller.Start(model, grain.Cache, grain.Tokens);
+    }
+
+    /// <summary>What the engine has never seen may be an old conversation all the same, whose cache is gone.</summary>
+    TurnStarted Started(int[] prompt, TokenChunk admitted, bool knownBefore)
+    {
+        var started = CompletionRun.Started(turn.Id, turn.Conversation, grain.Context.Silo, prompt.Length, admitted);
+        return knownBefore && started.Cache == CacheOrigin.New
+            ? started with { Cache = CacheOrigin.Recomputed, CacheReason = "the cache was given up before it was stored" }
+            : started;
     }
 
     TokenRequest RequestFor(ServedModel model, int[] prompt)

@@ -54,6 +54,9 @@ public sealed class SiloHost : IAsyncDisposable
 
     ServedModel Load(Action<long, long> progress, CancellationToken cancellationToken)
     {
+        LoadedModel.RequireConfig(_options.ModelDirectory);
+        // Small files first: what is wrong in them is said before gigabytes of weights are read.
+        var text = ServedModel.ReadText(_options.ModelDirectory);
         _model = LoadedModel.Load(
             _options.ModelDirectory,
             new ModelOptions
@@ -70,7 +73,7 @@ public sealed class SiloHost : IAsyncDisposable
             },
             cancellationToken);
         _engine = TokenEngine.Create(_model, EngineOptions(), _loggers.CreateLogger("Hearth.Engine"), _time);
-        return ServedModel.Load(_engine);
+        return ServedModel.Load(_engine, text);
     }
 
     EngineOptions EngineOptions() => new()

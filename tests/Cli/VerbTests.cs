@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
 using Xunit;
 
@@ -50,6 +51,30 @@ public sealed class VerbTests : IDisposable
     {
         await using var server = await HearthProcess.ServeAsync(_data.Path);
         Assert.Equal(0, await server.StopAsync());
+    }
+
+    [Fact]
+    public async Task ATurnThatRunsWhenTermComesIsFinishedFirst()
+    {
+        await using var server = await HearthProcess.ServeAsync(_data.Path);
+        // Long enough to outlast what a runtime gives a process that was told to end.
+        using var request = new HttpRequestMessage(HttpMethod.Post, "v1/chat/completions")
+        {
+            Content = JsonContent.Create(new
+            {
+                model = "demo",
+                stream = true,
+                max_tokens = 3500,
+                ignore_eos = true,
+                messages = new[] { new { role = "user", content = "Hello!" } },
+            }),
+        };
+        using var reply = await server.Http.SendAsync(
+            request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        var stopped = server.StopAsync();
+        Assert.EndsWith(
+            "data: [DONE]\n\n", await reply.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Equal(0, await stopped);
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using Hearth.Actors;
 using Hearth.Actors.Tests;
 using Hearth.Contracts;
 using Xunit;
@@ -68,6 +69,18 @@ public sealed class DurabilityTests
         Assert.Equal(asleep.CachedTokens, started.CachedTokens);
         Assert.Equal(2, (await second.DescribeAsync())!.Epoch);
         Assert.True(Assert.IsType<TurnFinished>((await second.RunAsync(Turn("t1", "hi")))[^1]).Replayed);
+    }
+
+    [Fact]
+    public async Task AConversationWhoseCacheIsGoneEverywhereIsRecomputedNotNew()
+    {
+        await using var first = Start();
+        first.Says("hello world");
+        Assert.Equal(CacheOrigin.New, Assert.IsType<TurnStarted>((await first.RunAsync(Turn("t1", "hi")))[0]).Cache);
+        await using var second = await first.RestartAsync();
+        await second.Blobs.ClearAsync(new GrainId(TenantId.Local.Value, One.Value), Stop);
+        second.Says("fine");
+        Assert.Equal(CacheOrigin.Recomputed, Assert.IsType<TurnStarted>((await second.RunAsync(Turn("t2", "more")))[0]).Cache);
     }
 
     [Fact]

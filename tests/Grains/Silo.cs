@@ -33,6 +33,7 @@ sealed class Silo : IAsyncDisposable
     public ServedModel Model { get; }
     public LocalCluster Cluster { get; }
     public IGrainStore Store { get; }
+    public IBlobStore Blobs => _store.Blobs;
     public Tokenizer Tokenizer => Model.Tokenizer;
     public int Eos => Engine.Model.EosTokens[0];
     public string DataDirectory => Path.Combine(_directory, "data");

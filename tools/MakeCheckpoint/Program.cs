@@ -11,7 +11,7 @@ if (args is not [var size, var directory] || !Shape.Named.TryGetValue(size, out 
 Directory.CreateDirectory(directory);
 Write("config.json", shape.Config());
 Write("generation_config.json", new JsonObject { ["eos_token_id"] = Tokenizer.EndOfMessage });
-Write("tokenizer.json", Tokenizer.Json());
+Write("tokenizer.json", Tokenizer.Json(shape.Vocabulary));
 Write("tokenizer_config.json", Tokenizer.Config());
 Weights.Write(Path.Combine(directory, "model.safetensors"), shape);
 Console.WriteLine($"{size}: {directory}");

@@ -2,7 +2,8 @@ using System.Text.Json.Nodes;
 
 namespace Hearth.MakeCheckpoint;
 
-/// <summary>The smallest tokenizer that can say everything: one token per byte, and the control tokens of ChatML.</summary>
+/// <summary>A tokenizer that can say everything: one token per byte, the control tokens of ChatML, and for every other id a made-up
+/// word, which no text is encoded to, so that a reply of random ids has a text.</summary>
 static class Tokenizer
 {
     public const int EndOfText = 256, StartOfMessage = 257, EndOfMessage = 258;
@@ -14,7 +15,8 @@ static class Tokenizer
     static readonly (int Id, string Content)[] Control =
         [(EndOfText, "<|endoftext|>"), (StartOfMessage, "<|im_start|>"), (EndOfMessage, "<|im_end|>")];
 
-    public static JsonObject Json()
+    /// <param name="size">Ids of the model.</param>
+    public static JsonObject Json(int size)
     {
         var vocabulary = new JsonObject();
         for (var (value, stranger) = (0, 256); value < 256; value++)
@@ -23,6 +25,8 @@ static class Tokenizer
             var printable = value is >= 33 and <= 126 or >= 161 and <= 172 or >= 174;
             vocabulary.Add(((char)(printable ? value : stranger++)).ToString(), value);
         }
+        for (var id = EndOfMessage + 1; id < size; id++)
+            vocabulary.Add($"\u0120w{id}", id);
         var json = Parse("""
             {
               "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "post_processor": null,

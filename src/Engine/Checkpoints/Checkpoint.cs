@@ -23,11 +23,7 @@ sealed class Checkpoint : IDisposable
     /// <exception cref="CheckpointException">Something is missing or not sound.</exception>
     public static Checkpoint Open(string directory)
     {
-        var configFile = Path.Combine(directory, "config.json");
-        var config = ConfigSection.Read(configFile)
-            ?? throw new CheckpointException(configFile, null,
-                "the file is missing. Name a directory with a Hugging Face checkpoint.");
-        var checkpoint = new Checkpoint(directory, config);
+        var checkpoint = new Checkpoint(directory, ReadConfig(directory));
         try
         {
             checkpoint.OpenFiles();
@@ -38,6 +34,14 @@ sealed class Checkpoint : IDisposable
             checkpoint.Dispose();
             throw;
         }
+    }
+
+    /// <exception cref="CheckpointException">config.json is missing or not sound.</exception>
+    public static ConfigSection ReadConfig(string directory)
+    {
+        var file = Path.Combine(directory, "config.json");
+        return ConfigSection.Read(file) ?? throw new CheckpointException(
+            file, null, "the file is missing. Name a directory with a Hugging Face checkpoint.");
     }
 
     /// <summary>Ids that end a reply: those of generation_config.json, else of config.json.</summary>

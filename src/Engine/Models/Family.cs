@@ -14,13 +14,15 @@ static class Family
         ["qwen2"] = Qwen2.Describe,
     };
 
-    public static ModelSpec Describe(Checkpoint checkpoint)
+    public static ModelSpec Describe(Checkpoint checkpoint) => Require(checkpoint.Config)(checkpoint);
+
+    /// <exception cref="CheckpointException">The family is not supported.</exception>
+    public static Func<Checkpoint, ModelSpec> Require(ConfigSection config)
     {
-        var type = checkpoint.Config.String("model_type") ?? throw checkpoint.Config.Bad("model_type", "is missing");
+        var type = config.String("model_type") ?? throw config.Bad("model_type", "is missing");
         return Known.TryGetValue(type, out var describe)
-            ? describe(checkpoint)
-            : throw checkpoint.Config.Bad("model_type",
-                $"'{Short(type)}' is not supported; supported are {string.Join(", ", Known.Keys)}");
+            ? describe
+            : throw config.Bad("model_type", $"'{Short(type)}' is not supported; supported are {string.Join(", ", Known.Keys)}");
     }
 
     static string Short(string text) => text.Length <= 64 ? text : text[..64] + "…";

@@ -53,6 +53,10 @@ public sealed class LoadedModel : IDisposable
             .Select(t => new StoredTensor(t.Name, t.Type.ToString(), t.ShapeText, t.Length)),
     ];
 
+    /// <summary>Refuses a directory that holds no checkpoint, or one of another family, by its config.json alone.</summary>
+    /// <exception cref="CheckpointException">It cannot be served; the message says why and what to do.</exception>
+    public static void RequireConfig(string directory) => Family.Require(Checkpoint.ReadConfig(directory));
+
     /// <param name="directory">A Hugging Face checkpoint: config.json and safetensors.</param>
     /// <exception cref="CheckpointException">It cannot be served; the message says why and what to do.</exception>
     public static LoadedModel Load(string directory, ModelOptions options, CancellationToken cancellationToken = default)

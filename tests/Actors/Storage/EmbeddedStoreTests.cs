@@ -162,6 +162,23 @@ public sealed class EmbeddedStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task OnADiskThatIsAlmostFullBlobsGiveWayAndTranscriptsAreStillWritten()
+    {
+        var room = 50L;
+        using var store = EmbeddedStore.Open(_directory.Path, 1 << 20, new VirtualTime(), () => room);
+        var other = new GrainId("tenant", "other");
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        await store.Grains.AcquireAsync(other, "s1", "a", null, Stop);
+        await store.Blobs.PutAsync(Grain, "b", new byte[40], Stop);
+        await store.Blobs.PublishAsync(Grain, Fence, new BlobManifest([], ["b"], 40, 1), Stop);
+        room = 10;
+        var refusal = await Assert.ThrowsAsync<StoreException>(async () => await store.Blobs.PutAsync(other, "b", new byte[40], Stop));
+        Assert.Contains("almost full", refusal.Message, StringComparison.Ordinal);
+        Assert.Null(await store.Blobs.ReadManifestAsync(Grain, Stop));
+        Assert.Equal(CommitOutcome.Done, (await store.Grains.CommitAsync(Grain, Fence, Entry("one", null), Stop)).Outcome);
+    }
+
+    [Fact]
     public async Task UnfinishedAndUnnamedBlobsGoAtStart()
     {
         using (var store = Open())

@@ -19,7 +19,11 @@ public sealed class EmbeddedStore : IDisposable
     /// <param name="directory">Created if it is not there.</param>
     /// <param name="blobBytesMax">Most bytes of all blobs together.</param>
     /// <exception cref="StoreException">Another process holds it, another version wrote it, or it cannot be opened.</exception>
-    public static EmbeddedStore Open(string directory, long blobBytesMax, TimeProvider time)
+    public static EmbeddedStore Open(string directory, long blobBytesMax, TimeProvider time) =>
+        Open(directory, blobBytesMax, time, null);
+
+    /// <param name="diskRoom">Bytes that blobs may still take of the disk; null measures it.</param>
+    internal static EmbeddedStore Open(string directory, long blobBytesMax, TimeProvider time, Func<long>? diskRoom)
     {
         FileStream? held = null;
         SqliteWriter? writer = null;
@@ -30,7 +34,7 @@ public sealed class EmbeddedStore : IDisposable
             var path = Path.Combine(directory, "hearth.db");
             writer = new SqliteWriter(OpenForWriting(ConnectionTo(path, pooling: false), path, time));
             var readers = new SqliteReaders(ConnectionTo(path, pooling: true));
-            var blobs = new FileBlobStore(Path.Combine(directory, "spill"), blobBytesMax, writer, readers, time);
+            var blobs = new FileBlobStore(Path.Combine(directory, "spill"), blobBytesMax, writer, readers, time, diskRoom);
             return new EmbeddedStore(held, writer, new SqliteGrainStore(writer, readers, time), blobs);
         }
         catch (Exception e)

@@ -4,7 +4,7 @@ using System.Text;
 namespace Hearth.Actors.Storage.Embedded;
 
 /// <summary>Blobs as files under one directory per grain; manifests in the database, beside the fence that guards them.
-/// Over its limit it gives up whole grains, those first that nobody used longest.</summary>
+/// Over its limit, or when the disk has little room left, it gives up whole grains, those first that nobody used longest.</summary>
 sealed class FileBlobStore : IBlobStore
 {
     const string Unfinished = ".part";
@@ -14,16 +14,22 @@ sealed class FileBlobStore : IBlobStore
     readonly SqliteWriter _writer;
     readonly SqliteReaders _readers;
     readonly TimeProvider _time;
+    readonly Func<long> _diskRoom;
     readonly Lock _lock = new();
     /// <summary>Bytes on disk per grain directory, and when it was used last, by a counter.</summary>
     readonly Dictionary<string, (GrainId? Grain, long Bytes, long Used)> _usage = [];
     long _bytes;
     long _uses;
 
-    public FileBlobStore(string directory, long bytesMax, SqliteWriter writer, SqliteReaders readers, TimeProvider time)
+    /// <param name="diskRoom">Bytes that blobs may still take of the disk; null measures it.</param>
+    public FileBlobStore(string directory, long bytesMax, SqliteWriter writer, SqliteReaders readers, TimeProvider time,
+        Func<long>? diskRoom = null)
     {
         (_directory, _bytesMax, _writer, _readers, _time) = (directory, bytesMax, writer, readers, time);
         Directory.CreateDirectory(directory);
+        var disk = new DriveInfo(Path.GetFullPath(directory));
+        _diskRoom = diskRoom ?? (() => disk.AvailableFreeSpace
+            - Math.Min(Limits.DiskReserveBytes, disk.TotalSize / Limits.DiskReservePart));
         Recover();
     }
 
@@ -33,11 +39,11 @@ sealed class FileBlobStore : IBlobStore
         ArgumentOutOfRangeException.ThrowIfGreaterThan(data.Length, Limits.BlobBytesMax);
         if (data.Length > _bytesMax)
             throw new StoreException($"A blob of {data.Length} bytes is over the limit of {_bytesMax} bytes for all.");
-        await MakeRoomAsync(grain, data.Length);
         var folder = FolderOf(grain);
         var path = Path.Combine(_directory, folder, name);
         try
         {
+            await MakeRoomAsync(grain, data.Length);
             Directory.CreateDirectory(Path.Combine(_directory, folder));
             if (File.Exists(path))
                 return;
@@ -150,14 +156,19 @@ sealed class FileBlobStore : IBlobStore
         while (true)
         {
             GrainId? oldest;
+            var diskFull = _diskRoom() < bytes;
             lock (_lock)
             {
-                if (_bytes + bytes <= _bytesMax)
+                if (_bytes + bytes <= _bytesMax && !diskFull)
                     return;
                 oldest = _usage.Values.Where(u => u.Grain != grain).OrderBy(u => u.Used).Select(u => u.Grain).FirstOrDefault();
             }
             if (oldest is null)
-                throw new StoreException($"The blobs of {grain} alone are over the limit of {_bytesMax} bytes.");
+            {
+                throw new StoreException(diskFull
+                    ? "The disk is almost full: what room there is, is left to the conversations themselves."
+                    : $"The blobs of {grain} alone are over the limit of {_bytesMax} bytes.");
+            }
             await ClearAsync(oldest.Value, CancellationToken.None);
         }
     }

@@ -6,6 +6,8 @@ namespace Hearth.Actors.Storage.Embedded;
 /// <summary>The one writer of the database: a thread that puts all writes that wait on disk with one commit.</summary>
 sealed class SqliteWriter : IDisposable
 {
+    const int Full = 13;
+
     readonly BlockingCollection<Write> _queue = new(Limits.StoreWritesQueued);
     readonly SqliteConnection _connection;
     readonly Sql _sql;
@@ -74,8 +76,9 @@ sealed class SqliteWriter : IDisposable
         }
         catch (SqliteException e)
         {
-            var rolledBack = TryRollBack();
-            var failure = new StoreException($"The store could not write: {e.Message}", e, committing && !rolledBack);
+            // On a full disk the commit's last page, which makes it one, is not there: it did not happen.
+            var undone = TryRollBack() || e.SqliteErrorCode == Full;
+            var failure = new StoreException($"The store could not write: {e.Message}", e, committing && !undone);
             foreach (var write in batch)
                 write.Fail(failure);
         }
@@ -122,7 +125,7 @@ sealed class SqliteWriter : IDisposable
     }
 
     /// <summary>Full disk, I/O error, lost memory, corruption: these end the whole transaction.</summary>
-    static bool IsOfTheDisk(Exception e) => e is SqliteException { SqliteErrorCode: 7 or 10 or 11 or 13 or 26 };
+    static bool IsOfTheDisk(Exception e) => e is SqliteException { SqliteErrorCode: 7 or 10 or 11 or Full or 26 };
 
     sealed record Write(Action<Sql> Run, Action Done, Action<Exception> Fail);
 }
