@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Hearth.Cli.Bench;
 using Hearth.Cli.Client;
-using Spectre.Console;
 
 namespace Hearth.Cli;
 
@@ -41,7 +40,7 @@ static class BenchCommand
                 Seed = arguments.GetValue(seed),
             };
             var report = await RunAsync(client, options, cancellationToken);
-            report.WriteTables(AnsiConsole.Console);
+            report.WriteTables(Terminal.Console);
             if (arguments.GetValue(json) is { Length: > 0 } path)
             {
                 await File.WriteAllTextAsync(

@@ -36,12 +36,12 @@ static class ModelCommand
             $"{ByteSize.Format(report.KvBytesPerToken * card.ContextLength)} per full context");
         Row("ends with", string.Join(", ", card.EosTokens));
         Row("fingerprint", card.Fingerprint);
-        AnsiConsole.Write(facts);
+        Terminal.Console.Write(facts);
 
         var tensors = new Table().Border(TableBorder.Ascii2).AddColumns("tensor", "type", "shape", "size");
         foreach (var tensor in report.Tensors)
             tensors.AddRow(Markup.Escape(tensor.Name), tensor.Type, Markup.Escape(tensor.Shape), ByteSize.Format(tensor.Bytes));
-        AnsiConsole.Write(tensors);
+        Terminal.Console.Write(tensors);
 
         void Row(string name, string value) => facts.AddRow(name, Markup.Escape(value));
     }
