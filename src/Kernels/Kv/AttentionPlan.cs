@@ -1,9 +1,8 @@
 namespace Hearth.Kernels;
 
 /// <summary>
-/// How a batch is cut into items: a sequence with few rows (decode) by KV head and part of its keys, the parts merged by whoever
-/// ends last;
-/// one with many rows (prefill) by KV head and tile of queries, the longest first.
+/// How a batch is cut into items: a sequence with few rows (decode) by KV head and part of its keys, the parts merged by
+/// whoever ends last; one with many rows (prefill) by KV head and tile of queries, the longest first.
 /// </summary>
 readonly unsafe struct AttentionPlan
 {

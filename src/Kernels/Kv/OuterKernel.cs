@@ -4,9 +4,8 @@ namespace Hearth.Kernels;
 
 /// <summary>
 /// C[r][c] += sum over t of x[r][t] M[t][c], t ascending, one fused multiply-add each. Scores are this with M the keys laid
-/// across
-/// (t a dimension, c a key); the weighted sum of values is this with t a key and c a dimension. An element's arithmetic is the
-/// same for any number of rows beside it.
+/// across (t a dimension, c a key); the weighted sum of values is this with t a key and c a dimension. An element's
+/// arithmetic is the same for any number of rows beside it.
 /// </summary>
 static unsafe class OuterKernel<S, V> where S : struct, ISimd<V> where V : struct
 {

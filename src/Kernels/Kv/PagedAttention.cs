@@ -10,12 +10,10 @@ public readonly record struct AttentionSpec(int Heads, float Scale, int Window =
 
 /// <summary>
 /// Causal flash attention over paged blocks, for prefill chunks and decode alike (Dao 2023): an online softmax over keys in
-/// ascending
-/// order, never more than a part's scores at once. Keys are cut in fixed parts of <see cref="AttentionPlan.PartTokens"/>
-/// positions; a part starts from nothing and the
-/// parts are merged in ascending order, whoever computed them (flash-decoding). So a query's result depends on its position and
-/// on
-/// what it sees, never on the batch, the chunk, the blocks' numbers or the threads.
+/// ascending order, never more than a part's scores at once. Keys are cut in fixed parts of <see
+/// cref="AttentionPlan.PartTokens"/> positions; a part starts from nothing and the parts are merged in ascending order,
+/// whoever computed them (flash-decoding). So a query's result depends on its position and on what it sees, never on the
+/// batch, the chunk, the blocks' numbers or the threads.
 /// </summary>
 public static unsafe class PagedAttention
 {

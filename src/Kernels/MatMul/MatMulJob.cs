@@ -104,9 +104,9 @@ readonly unsafe struct PackJob(KernelSet kernels, float* a, int m, int k, float*
 }
 
 /// <summary>
-/// Many rows of activations, packed. A panel of weights is widened and packed once per block of k and stays in the second-level
-/// cache while
-/// all tiles of activations pass; a tile of activations stays in the first-level one while the panel's tiles pass.
+/// Many rows of activations, packed. A panel of weights is widened and packed once per block of k and stays in the
+/// second-level cache while all tiles of activations pass; a tile of activations stays in the first-level one while the
+/// panel's tiles pass.
 /// </summary>
 readonly unsafe struct GemmJob(KernelSet kernels, Targets targets, float* packed, int m, int panelTiles, byte* scratch,
     long scratchBytes)
@@ -196,9 +196,8 @@ readonly unsafe struct GemmJob(KernelSet kernels, Targets targets, float* packed
 }
 
 /// <summary>
-/// The next panel's weights, fetched while a panel is multiplied and spread evenly over the calls: with few rows of activations
-/// a product is as
-/// slow as memory, which would rest while the tiles compute.
+/// The next panel's weights, fetched while a panel is multiplied and spread evenly over the calls: with few rows of
+/// activations a product is as slow as memory, which would rest while the tiles compute.
 /// </summary>
 unsafe struct Ahead
 {

@@ -4,9 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Hearth.Kernels;
 
 /// <summary>
-/// The register tile of a matrix product: 4 rows of activations by <see cref="Columns"/> rows of weights, one vector of partial
-/// sums
-/// each. Both come packed: [step][row][lane], zeros in the rest of the last step.
+/// The register tile of a matrix product: 4 rows of activations by <see cref="Columns"/> rows of weights, one vector of
+/// partial sums each. Both come packed: [step][row][lane], zeros in the rest of the last step.
 /// </summary>
 static unsafe class TileKernel<S, V> where S : struct, ISimd<V> where V : struct
 {

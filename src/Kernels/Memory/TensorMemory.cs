@@ -2,8 +2,7 @@ namespace Hearth.Kernels;
 
 /// <summary>
 /// A range of bytes outside the collector's heap, in a <see cref="NativeBuffer"/> or a <see cref="MappedFile"/>, at any
-/// alignment.
-/// It keeps its owner reachable, not open: whoever disposes of the owner must have stopped every operation on it.
+/// alignment. It keeps its owner reachable, not open: whoever disposes of the owner must have stopped every operation on it.
 /// </summary>
 public readonly unsafe struct TensorMemory
 {

@@ -51,9 +51,9 @@ public sealed class WorkerPool : IDisposable
     public int Threads { get; }
 
     /// <summary>
-    /// Runs every chunk once, on this thread and the workers, and returns when all are done. Allocates nothing after the first
-    /// run
-    /// of a job type. When a chunk throws, the chunks not yet started are skipped and the first exception is thrown here.
+    /// Runs every chunk once, on this thread and the workers, and returns when all are done. Allocates nothing after the
+    /// first run of a job type. When a chunk throws, the chunks not yet started are skipped and the first exception is thrown
+    /// here.
     /// </summary>
     public void Run<TJob>(in TJob job, int chunks) where TJob : struct, IChunkJob
     {
