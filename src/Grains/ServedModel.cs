@@ -29,7 +29,7 @@ public sealed record ServedModel(ITokenEngine Engine, Tokenizer Tokenizer, ChatT
         const string Greeting = "Hello!";
         var (tokenizer, template) = (Tokenizer.Load(directory), ChatTemplateFile.Load(directory));
         if (tokenizer.EncodePlain(Greeting, addSpecialTokens: false).Length == 0)
-            throw new TokenizerException(Path.Combine(directory, "tokenizer.json"), "model.vocab", $"has no token for '{Greeting}'");
+            throw new TokenizerException(Path.Combine(directory, "tokenizer.json"), "model.vocab", "makes no tokens of text");
         if (template is not null && Greet(template, Greeting) is [])
         {
             throw new TokenizerException(

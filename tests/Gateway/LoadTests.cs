@@ -130,6 +130,24 @@ public sealed class LoadTests
         Assert.True(reply.Headers.Contains("Retry-After"));
     }
 
+    [Theory]
+    [InlineData("Connection: close\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nabc")]
+    [InlineData("Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n2;a\n\r\n{}\r\n0\r\n\r\n")]
+    [InlineData("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n")]
+    public async Task ABodyThatIsFramedWronglyIsTheClientsFault(string rest)
+    {
+        await using var server = await GatewayServer.StartAsync();
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, server.Url.Port, Stop);
+        var stream = client.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(
+            $"POST /v1/chat/completions HTTP/1.1\r\nHost: {server.Url.Authority}\r\nContent-Type: application/json\r\n{rest}"), Stop);
+        using var answer = new StreamReader(stream);
+        var text = await answer.ReadToEndAsync(Stop);
+        Assert.StartsWith("HTTP/1.1 400 ", text, StringComparison.Ordinal);
+        Assert.Single(text.Split("HTTP/1.1 ", StringSplitOptions.RemoveEmptyEntries));
+    }
+
     static async Task<TcpClient> ConnectAsync(GatewayServer server, string body)
     {
         var client = new TcpClient { ReceiveBufferSize = 4096 };

@@ -29,7 +29,15 @@ sealed class RequestBody : IDisposable
         {
             return (null, ApiError.OfStatus(415, ""));
         }
-        return await ReadBytesAsync(http) is { } bytes ? Parse(bytes) : (null, ApiError.OfStatus(413, ""));
+        try
+        {
+            return await ReadBytesAsync(http) is { } bytes ? Parse(bytes) : (null, ApiError.OfStatus(413, ""));
+        }
+        catch (IOException e) when (e is not BadHttpRequestException)
+        {
+            // Kestrel's word for chunks whose size is none, and for a connection that is gone.
+            return (null, ApiError.OfStatus(400, ""));
+        }
     }
 
     /// <returns>Null if there are more than <see cref="Limits.BodyBytesMax"/>.</returns>

@@ -4,7 +4,7 @@ using System.Text;
 namespace Hearth.Actors.Storage.Embedded;
 
 /// <summary>Blobs as files under one directory per grain; manifests in the database, beside the fence that guards them.
-/// Over its limit, or when the disk has little room left, it gives up whole grains, those first that nobody used longest.</summary>
+/// Over its limit, or with little room left on the disk, it gives up whole grains, the least recently used first.</summary>
 sealed class FileBlobStore : IBlobStore
 {
     const string Unfinished = ".part";
