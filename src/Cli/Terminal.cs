@@ -13,7 +13,8 @@ static class Terminal
     {
         if (!System.Console.IsOutputRedirected)
             return AnsiConsole.Console;
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors });
+        var plain = new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors };
+        var console = AnsiConsole.Create(plain);
         console.Profile.Width = PageColumns;
         return console;
     }

@@ -8,7 +8,8 @@ namespace Hearth.Grains;
 static class CompletionRun
 {
     /// <summary>Shows all events to the turn's readers, whatever happens.</summary>
-    public static async Task RunAsync(ModelCatalog models, string silo, CompletionTurn turn, LiveTurn live, ILogger logger)
+    public static async Task RunAsync(
+        ModelCatalog models, string silo, CompletionTurn turn, LiveTurn live, TimeProvider time, ILogger logger)
     {
         try
         {
@@ -24,7 +25,8 @@ static class CompletionRun
             var request = ChoiceSet.Request(model, turn.Generation,
                 $"{turn.Tenant}/#completion#{Guid.NewGuid():N}", $"{turn.Tenant}/{turn.CacheSalt}", prompt);
             var replies = await ChoiceSet.RunAsync(model, turn.Generation, request with { Keep = false }, live.Append,
-                admitted => Started(turn.Id, new ConversationId(""), silo, prompt.Length, admitted), live.Cancellation);
+                admitted => Started(turn.Id, new ConversationId(""), silo, time.GetUtcNow(), prompt.Length, admitted),
+                live.Cancellation);
             live.Append(new TurnFinished
             {
                 Usage = new Usage(prompt.Length, replies.Sum(r => r.Tokens.Count), replies[0].CachedTokens),
@@ -43,8 +45,9 @@ static class CompletionRun
 
     /// <summary>A turn's first event, as the engine's first chunk gives it.</summary>
     public static TurnStarted Started(
-        TurnId turn, ConversationId conversation, string silo, int promptTokens, TokenChunk admitted) => new()
+        TurnId turn, ConversationId conversation, string silo, DateTimeOffset now, int promptTokens, TokenChunk admitted) => new()
         {
+            Created = now,
             Turn = turn,
             Conversation = conversation,
             Silo = silo,

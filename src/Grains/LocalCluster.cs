@@ -54,7 +54,7 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     {
         using var live = new LiveTurn("");
         live.TryJoin();
-        var run = CompletionRun.RunAsync(_services.Models, _host.Silo, turn, live, _services.Logger);
+        var run = CompletionRun.RunAsync(_services.Models, _host.Silo, turn, live, _services.Time, _services.Logger);
         try
         {
             await foreach (var e in live.ReadAsync(cancellationToken))

@@ -78,7 +78,8 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
     /// <summary>What the engine has never seen may be an old conversation all the same, whose cache is gone.</summary>
     TurnStarted Started(int[] prompt, TokenChunk admitted, bool knownBefore)
     {
-        var started = CompletionRun.Started(turn.Id, turn.Conversation, grain.Context.Silo, prompt.Length, admitted);
+        var started = CompletionRun.Started(
+            turn.Id, turn.Conversation, grain.Context.Silo, _services.Time.GetUtcNow(), prompt.Length, admitted);
         return knownBefore && started.Cache == CacheOrigin.New
             ? started with { Cache = CacheOrigin.Recomputed, CacheReason = "the cache was given up before it was stored" }
             : started;

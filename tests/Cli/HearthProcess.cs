@@ -81,6 +81,17 @@ sealed partial class HearthProcess : IAsyncDisposable
             json["usage"]!["completion_tokens"]!.GetValue<int>());
     }
 
+    /// <summary>One chat completion with an Idempotency-Key; the reply's body to the byte.</summary>
+    public async Task<string> KeyedAsync(string key, object body)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "v1/chat/completions") { Content = JsonContent.Create(body) };
+        request.Headers.Add("Idempotency-Key", key);
+        using var response = await Http.SendAsync(request, TestContext.Current.CancellationToken);
+        var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.True(response.IsSuccessStatusCode, text);
+        return text;
+    }
+
     /// <summary>Waits until what the server reports at <paramref name="path"/> fulfils the condition.</summary>
     public async Task UntilAsync(string path, Func<string, bool> condition)
     {

@@ -73,6 +73,21 @@ public sealed class SurvivalTests : IDisposable
     }
 
     [Fact]
+    public async Task ATurnSentAgainHasTheSameBodyEvenAfterKill()
+    {
+        string first, again;
+        await using (var server = await HearthProcess.ServeAsync(_data.Path))
+        {
+            first = await server.KeyedAsync("key-1", Turn("keyed", "Hello! My name is Ada."));
+            Assert.Equal(first, await server.KeyedAsync("key-1", Turn("keyed", "Hello! My name is Ada.")));
+            await server.KillAsync();
+        }
+        await using (var server = await HearthProcess.ServeAsync(_data.Path))
+            again = await server.KeyedAsync("key-1", Turn("keyed", "Hello! My name is Ada."));
+        Assert.Equal(first, again);
+    }
+
+    [Fact]
     public async Task ASecondServerOnTheSameDataIsRefused()
     {
         await using var first = await HearthProcess.ServeAsync(_data.Path);

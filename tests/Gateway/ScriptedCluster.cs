@@ -64,6 +64,7 @@ sealed class ScriptedCluster : ICluster
 
     public static TurnStarted Started(string conversation = "conv_1") => new()
     {
+        Created = DateTimeOffset.FromUnixTimeSeconds(1767225600),
         Turn = new TurnId("turn_1"),
         Conversation = new ConversationId(conversation),
         Silo = "silo-a",

@@ -24,6 +24,9 @@ public sealed record TurnStarted : TurnEvent
     public required ConversationId Conversation { get; init; }
 
     public required string Silo { get; init; }
+
+    /// <summary>When the turn first ran; a replay keeps it.</summary>
+    public required DateTimeOffset Created { get; init; }
     public required int PromptTokens { get; init; }
 
     /// <summary>Prompt tokens whose keys and values were not computed again.</summary>

@@ -5,7 +5,7 @@ namespace Hearth.Gateway;
 
 /// <summary><c>POST /v1/chat/completions</c>: (1) read, (2) check, (3) admit, (4) find the conversation,
 /// (5) run, (6) send.</summary>
-sealed class ChatCompletions(ICluster cluster, TurnDoor door, TurnReply reply, TimeProvider time)
+sealed class ChatCompletions(ICluster cluster, TurnDoor door, TurnReply reply)
 {
     public async Task HandleAsync(HttpContext http)
     {
@@ -55,8 +55,8 @@ sealed class ChatCompletions(ICluster cluster, TurnDoor door, TurnReply reply, T
             CacheSalt = request.CacheSalt,
         };
         // (5) and (6)
-        var head = new ReplyHead(RequestContext.NewId("chatcmpl-"), time.GetUtcNow().ToUnixTimeSeconds(), request.Model,
-            request.Generation.Choices, request.Generation.Logprobs, request.Delivery);
+        var head = new ReplyHead("chatcmpl-", request.Model, request.Generation.Choices, request.Generation.Logprobs,
+            request.Delivery);
         await reply.SendAsync(http, TurnStreams.RunAsync(cluster, turn, http.RequestAborted), new ChatFormat(head), "chat");
     }
 }

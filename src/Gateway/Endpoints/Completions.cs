@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 namespace Hearth.Gateway;
 
 /// <summary><c>POST /v1/completions</c>: raw prompts, without a conversation.</summary>
-sealed class Completions(ICluster cluster, TurnDoor door, TurnReply reply, TimeProvider time)
+sealed class Completions(ICluster cluster, TurnDoor door, TurnReply reply)
 {
     public async Task HandleAsync(HttpContext http)
     {
@@ -46,8 +46,8 @@ sealed class Completions(ICluster cluster, TurnDoor door, TurnReply reply, TimeP
             Generation = request.Generation,
             CacheSalt = request.CacheSalt,
         }).ToArray();
-        var head = new ReplyHead(RequestContext.NewId("cmpl-"), time.GetUtcNow().ToUnixTimeSeconds(), request.Model,
-            turns.Length * request.Generation.Choices, request.Generation.Logprobs, request.Delivery);
+        var head = new ReplyHead("cmpl-", request.Model, turns.Length * request.Generation.Choices,
+            request.Generation.Logprobs, request.Delivery);
         var events = TurnStreams.RunAsync(cluster, turns, http.RequestAborted);
         return reply.SendAsync(http, events, new TextFormat(head), "text_completion");
     }

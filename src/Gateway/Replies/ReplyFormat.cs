@@ -1,15 +1,17 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Hearth.Contracts;
 
 namespace Hearth.Gateway;
 
 /// <summary>What all chunks of a reply have in common.</summary>
-sealed record ReplyHead(string Id, long Created, string Model, int Choices, bool Logprobs, Delivery Delivery);
+sealed record ReplyHead(string IdPrefix, string Model, int Choices, bool Logprobs, Delivery Delivery);
 
 /// <summary>One choice as it grew, for a reply that is sent as a whole.</summary>
 sealed class ChoiceText
 {
-    public System.Text.StringBuilder Text { get; } = new();
+    public StringBuilder Text { get; } = new();
     public List<TokenLogprob> Logprobs { get; } = [];
     public FinishReason Reason { get; set; }
 }
@@ -17,7 +19,18 @@ sealed class ChoiceText
 /// <summary>The JSON of a reply, to the byte as OpenAI's clients expect it.</summary>
 abstract class ReplyFormat(ReplyHead head)
 {
+    string _id = "";
+    long _created;
+
     public ReplyHead Head => head;
+
+    /// <summary>Names the reply after its turn, so that a replay has the same name.</summary>
+    public void Begin(TurnStarted started)
+    {
+        var turn = SHA256.HashData(Encoding.UTF8.GetBytes($"{started.Conversation}/{started.Turn}"));
+        _id = head.IdPrefix + Convert.ToHexStringLower(turn.AsSpan(0, 16));
+        _created = started.Created.ToUnixTimeSeconds();
+    }
 
     /// <summary>Whether a choice starts with a chunk of its own.</summary>
     public abstract bool HasOpening { get; }
@@ -88,9 +101,9 @@ abstract class ReplyFormat(ReplyHead head)
     void Start(Utf8JsonWriter json, string kind)
     {
         json.WriteStartObject();
-        json.WriteString("id", head.Id);
+        json.WriteString("id", _id);
         json.WriteString("object", kind);
-        json.WriteNumber("created", head.Created);
+        json.WriteNumber("created", _created);
         json.WriteString("model", head.Model);
     }
 

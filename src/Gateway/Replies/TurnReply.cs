@@ -18,6 +18,7 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
             switch (await events.NextAsync())
             {
                 case TurnStarted started:
+                    format.Begin(started);
                     SetHeaders(http, started, record);
                     await (format.Head.Delivery.Stream
                         ? StreamAsync(http, events, format, record)
