@@ -65,6 +65,25 @@ sealed class ModelReport(ModelRig rig)
             $"{DepthTokens} tokens deep: {added} ms more per token, {rate} GB/s of keys and values, read probe {probe}, share {share}");
     }
 
+    /// <summary>A turn's new tokens after so much history: what the history's own attention costs.</summary>
+    public void History()
+    {
+        const int rows = 48;
+        rig.Fill(DepthTokens);
+        foreach (var start in (int[])[0, 500, 1000, 2000, 4000])
+        {
+            var (ratio, millis) = (new Samples("F2"), new Samples("F0"));
+            for (var round = 0; round < Rounds; round++)
+            {
+                var first = Clock.Time(() => rig.Step(1, rows, 0));
+                var later = Clock.Time(() => rig.Step(1, rows, start));
+                ratio.Add(later / first);
+                millis.Add(later * 1e3);
+            }
+            Console.WriteLine($"{rows} new tokens after {start}: {millis} ms, {ratio} x without history");
+        }
+    }
+
     /// <summary>Aggregate rate of many sequences against one.</summary>
     public void Batch()
     {

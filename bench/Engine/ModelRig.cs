@@ -51,7 +51,7 @@ sealed class ModelRig : IDisposable
     /// <summary>One step of so many sequences, each with so many new tokens after so many cached ones.</summary>
     public void Step(int sequences, int rows, int start)
     {
-        var blocksEach = Blocks.Length / Math.Max(sequences, 1);
+        var blocksEach = Blocks.Length / sequences;
         _batch.Clear();
         for (var i = 0; i < sequences; i++)
         {

@@ -1,7 +1,7 @@
 using Hearth.Engine.Bench;
 using Hearth.Kernels;
 
-// Usage: Engine.Bench DIR [f32|f16|bf16] [decode] [prefill] [depth] [batch] [hog]; DIR is a checkpoint of one file, and all are
+// Usage: Engine.Bench DIR [f32|f16|bf16] [decode] [prefill] [depth] [history] [batch] [hog]; DIR is a checkpoint of one file, and all are
 // measured when none is named.
 if (args is not [var directory, ..] || !File.Exists(Path.Combine(directory, "model.safetensors")))
 {
@@ -16,6 +16,7 @@ var known = new Dictionary<string, Action>
     ["decode"] = report.Decode,
     ["prefill"] = report.Prefill,
     ["depth"] = report.Depth,
+    ["history"] = report.History,
     ["batch"] = report.Batch,
     ["hog"] = report.Hog,
 };
