@@ -43,4 +43,40 @@ public sealed class EndToEndTests
 
         Assert.True(compared >= 4, $"only {compared} prompts were compared");
     }
+
+    [Theory]
+    [InlineData("llama3_chat")]
+    [InlineData("mistral_chat")]
+    [InlineData("qwen25_chat")]
+    public void ReplyIdsBecomeTheTextOfTheReferenceWholeAndAsTheyCome(string name)
+    {
+        var tokenizer = Tokenizer.Load(GoldenFolder.PathOf("e2e", name));
+        using var document = GoldenFolder.Json("e2e", name, "e2e.json");
+        var compared = 0;
+        foreach (var item in document.RootElement.GetProperty("cases").EnumerateArray())
+        {
+            if (!item.TryGetProperty("greedy_ids", out var list))
+            {
+                continue; // The template refuses these messages.
+            }
+
+            int[] ids = [.. list.EnumerateArray().Select(id => id.GetInt32())];
+            Assert.Equal(item.GetProperty("text").GetString(), tokenizer.Decode(ids, skipSpecialTokens: true));
+            Assert.Equal(item.GetProperty("text_with_specials").GetString(), tokenizer.Decode(ids, skipSpecialTokens: false));
+            var decoder = new IncrementalDecoder(tokenizer, skipSpecialTokens: true);
+            var shown = "";
+            var prefixes = item.GetProperty("prefix_texts").EnumerateArray().Select(text => text.GetString()!).ToArray();
+            for (var i = 0; i < prefixes.Length; i++)
+            {
+                // What is out already must stay true; only a code point that may still be completed is held back.
+                shown += decoder.Push(ids[i]);
+                Assert.StartsWith(shown, prefixes[i], StringComparison.Ordinal);
+            }
+
+            Assert.Equal(item.GetProperty("text").GetString(), shown + decoder.Flush());
+            compared++;
+        }
+
+        Assert.True(compared >= 4, $"only {compared} replies were compared");
+    }
 }
