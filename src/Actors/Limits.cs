@@ -39,4 +39,7 @@ public static class Limits
 
     /// <summary>How long SQLite waits for another connection of this process.</summary>
     public const int StoreBusySeconds = 5;
+
+    /// <summary>One message between processes: a cache chunk of a large model, and room.</summary>
+    public const int PeerMessageBytesMax = 256 << 20;
 }

@@ -20,6 +20,9 @@ public enum TurnError
     Overloaded,
     ModelLoading,
     Draining,
+    /// <summary>Another silo owns the conversation (<see cref="TurnFailure.Silo"/>): the gateway goes there. Never shown to
+    /// clients.</summary>
+    Moved,
     DeadlineExceeded,
     Cancelled,
 
@@ -37,7 +40,9 @@ public enum TurnError
 /// <summary>A refusal with its reason.</summary>
 /// <param name="Param">The request's field at fault, as a path such as <c>messages[2].content</c>; null if none.</param>
 /// <param name="RetryAfter">When trying again makes sense; null if it does not.</param>
-public sealed record TurnFailure(TurnError Error, string Message, string? Param = null, TimeSpan? RetryAfter = null);
+/// <param name="Silo">Moved: who owns the conversation now, as far as it is known.</param>
+public sealed record TurnFailure(
+    TurnError Error, string Message, string? Param = null, TimeSpan? RetryAfter = null, string? Silo = null);
 
 /// <summary>Thrown by the cluster's calls that answer with one value, when they cannot: the failure says why.</summary>
 public sealed class TurnFailedException(TurnFailure failure) : Exception(failure.Message)

@@ -122,9 +122,10 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
 
     public CacheInfo DescribeCache(CacheId cache) => _memory.Describe(cache);
 
-    public async ValueTask<CacheChunk?> ExportAsync(CacheId cache, int chunk, CancellationToken cancellationToken)
+    public async ValueTask<CacheChunk?> ExportAsync(CacheId cache, int first, CancellationToken cancellationToken)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(chunk);
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        var chunk = first / Limits.ChunkTokens;
         var answer = new TaskCompletionSource<(byte[] Blob, int[] Tokens)?>(TaskCreationOptions.RunContinuationsAsynchronously);
         await _commands.WaitAsync(cancellationToken);
         try
@@ -135,15 +136,19 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
             }
 
             // Hashing and the checksum are the caller's time, not the engine's.
-            var first = chunk * Limits.ChunkTokens;
             _format.Seal(blob, first, tokens);
-            return new CacheChunk(chunk, tokens.Length - first, blob);
+            return new CacheChunk(first, tokens.Length - first, blob);
         }
         finally
         {
             _commands.Release();
         }
     }
+
+    public int BlockTokens => _memory.BlockTokens;
+
+    public ValueTask<string?> ImportAsync(CacheId cache, string scope, ReadOnlyMemory<int> tokens, int first,
+        ReadOnlyMemory<byte> blob, CancellationToken cancellationToken) => throw new NotImplementedException();
 
     public async ValueTask DropAsync(CacheId cache, CancellationToken cancellationToken)
     {

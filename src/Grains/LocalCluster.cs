@@ -49,6 +49,21 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         }
     }
 
+    public IAsyncEnumerable<TurnEvent> AttachTurnAsync(TenantId tenant, ConversationId conversation, TurnId turn, int fromEvent,
+        CancellationToken cancellationToken) => throw new NotImplementedException();
+
+    public ValueTask<bool> CancelTurnAsync(
+        TenantId tenant, ConversationId conversation, TurnId turn, CancellationToken cancellationToken) =>
+        throw new NotImplementedException();
+
+    public ValueTask<ConversationInfo?> MigrateConversationAsync(
+        TenantId tenant, ConversationId id, string? silo, CancellationToken cancellationToken) => throw new NotImplementedException();
+
+    public ValueTask<IReadOnlyList<SiloInfo>> ListSilosAsync(CancellationToken cancellationToken) =>
+        throw new NotImplementedException();
+
+    public ValueTask<bool> DrainSiloAsync(string silo, CancellationToken cancellationToken) => throw new NotImplementedException();
+
     public async IAsyncEnumerable<TurnEvent> RunCompletionAsync(
         CompletionTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

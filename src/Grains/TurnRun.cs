@@ -40,7 +40,7 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
     async Task<bool> BeginAsync()
     {
         var begun = await _services.Store.BeginAsync(
-            grain.Context.Id, grain.Context.Fence, turn.Id.Value, turn.BodyHash, live.Cancellation);
+            grain.Context.Id, grain.Context.Fence, turn.Id.Value, turn.BodyHash, default, live.Cancellation);
         switch (begun.Outcome)
         {
             case BeginOutcome.Committed:

@@ -91,7 +91,7 @@ sealed class Harness : IAsyncDisposable
         var spill = new FakeSpill { Tokens = tokens.AsMemory(0, Engine.DescribeCache(new CacheId(cache)).Tokens) };
         for (var i = 0; i * Engine.ChunkTokens < spill.Tokens.Length; i++)
         {
-            var chunk = await Engine.ExportAsync(new CacheId(cache), i, TestContext.Current.CancellationToken);
+            var chunk = await Engine.ExportAsync(new CacheId(cache), i * Engine.ChunkTokens, TestContext.Current.CancellationToken);
             spill.Chunks[i] = chunk!.Blob.ToArray();
         }
 

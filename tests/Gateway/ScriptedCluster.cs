@@ -154,6 +154,22 @@ sealed class ScriptedCluster : ICluster
         CancellationToken cancellationToken) =>
         ValueTask.FromResult(Conversations.GetValueOrDefault((tenant, id)) is { } info ? info with { Tier = "disk" } : null);
 
+    public IAsyncEnumerable<TurnEvent> AttachTurnAsync(TenantId tenant, ConversationId conversation, TurnId turn, int fromEvent,
+        CancellationToken cancellationToken) => Events([Failed(TurnError.ConversationNotFound)]);
+
+    public ValueTask<bool> CancelTurnAsync(TenantId tenant, ConversationId conversation, TurnId turn,
+        CancellationToken cancellationToken) => ValueTask.FromResult(false);
+
+    public ValueTask<ConversationInfo?> MigrateConversationAsync(TenantId tenant, ConversationId id, string? silo,
+        CancellationToken cancellationToken) =>
+        ValueTask.FromResult(Conversations.GetValueOrDefault((tenant, id)) is { } info && silo is not null
+            ? info with { Silo = silo } : null);
+
+    public ValueTask<IReadOnlyList<SiloInfo>> ListSilosAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<SiloInfo>>([]);
+
+    public ValueTask<bool> DrainSiloAsync(string silo, CancellationToken cancellationToken) => ValueTask.FromResult(false);
+
     public ValueTask<bool> DeleteConversationAsync(TenantId tenant, ConversationId id, CancellationToken cancellationToken) =>
         ValueTask.FromResult(Conversations.TryRemove((tenant, id), out _));
 }

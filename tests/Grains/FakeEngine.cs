@@ -12,6 +12,7 @@ sealed class FakeEngine(ModelCard model) : ITokenEngine
     public ModelCard Model => model;
     public EngineLoad Load { get; } = new();
     public int ChunkTokens => 16;
+    public int BlockTokens => 4;
 
     /// <summary>The reply's tokens for a request; an end-of-sequence token ends it, as does the token limit.</summary>
     public Func<TokenRequest, IEnumerable<int>> Script { get; set; } = _ => [];
@@ -46,12 +47,20 @@ sealed class FakeEngine(ModelCard model) : ITokenEngine
     public CacheInfo DescribeCache(CacheId cache) =>
         Held(cache.Value) is { Count: > 0 } held ? new CacheInfo(CacheTier.Device, held.Count, held.Count * 100) : default;
 
-    public ValueTask<CacheChunk?> ExportAsync(CacheId cache, int chunk, CancellationToken cancellationToken)
+    public ValueTask<CacheChunk?> ExportAsync(CacheId cache, int first, CancellationToken cancellationToken)
     {
-        var tokens = Held(cache.Value).Skip(chunk * ChunkTokens).Take(ChunkTokens).ToArray();
+        var tokens = Held(cache.Value).Skip(first).Take(ChunkTokens - first % ChunkTokens).ToArray();
         return ValueTask.FromResult(tokens.Length == 0
             ? null
-            : new CacheChunk(chunk, tokens.Length, tokens.SelectMany(BitConverter.GetBytes).ToArray()));
+            : new CacheChunk(first, tokens.Length, tokens.SelectMany(BitConverter.GetBytes).ToArray()));
+    }
+
+    public ValueTask<string?> ImportAsync(CacheId cache, string scope, ReadOnlyMemory<int> tokens, int first,
+        ReadOnlyMemory<byte> blob, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+            _caches[cache] = [.. tokens.Span];
+        return ValueTask.FromResult<string?>(null);
     }
 
     public ValueTask DropAsync(CacheId cache, CancellationToken cancellationToken)

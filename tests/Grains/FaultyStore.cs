@@ -33,9 +33,19 @@ sealed class FaultyStore(IGrainStore inner) : IGrainStore
     public ValueTask<WriteOutcome> ReleaseAsync(GrainId grain, Fence fence, CancellationToken cancellationToken) =>
         inner.ReleaseAsync(grain, fence, cancellationToken);
 
+    public ValueTask<AcquireResult> HandOverAsync(GrainId grain, Fence fence, string silo, string activation, string? pending,
+        CancellationToken cancellationToken) => inner.HandOverAsync(grain, fence, silo, activation, pending, cancellationToken);
+
+    public ValueTask<GrainLocation?> LocateAsync(GrainId grain, CancellationToken cancellationToken) =>
+        inner.LocateAsync(grain, cancellationToken);
+
+    public ValueTask<StoredOperation?> FindOperationAsync(GrainId grain, string operation, CancellationToken cancellationToken) =>
+        inner.FindOperationAsync(grain, operation, cancellationToken);
+
     public ValueTask<BeginResult> BeginAsync(
-        GrainId grain, Fence fence, string operation, string hash, CancellationToken cancellationToken) =>
-        inner.BeginAsync(grain, fence, operation, hash, cancellationToken);
+        GrainId grain, Fence fence, string operation, string hash, ReadOnlyMemory<byte> request,
+        CancellationToken cancellationToken) =>
+        inner.BeginAsync(grain, fence, operation, hash, request, cancellationToken);
 
     public ValueTask<WriteOutcome> EndAsync(
         GrainId grain, Fence fence, string operation, OperationStatus status, CancellationToken cancellationToken) =>

@@ -14,10 +14,25 @@ public interface IGrainStore
     /// <summary>Gives ownership back, so that anybody may take it.</summary>
     ValueTask<WriteOutcome> ReleaseAsync(GrainId grain, Fence fence, CancellationToken cancellationToken);
 
+    /// <summary>Gives ownership to an activation that is ready for it, in one step: epoch + 1.</summary>
+    /// <param name="silo">The new owner's silo.</param>
+    /// <param name="activation">The new owner's activation id.</param>
+    /// <param name="pending">An operation that the new owner goes on with: it becomes its own; null if none runs.</param>
+    /// <returns>Acquired, Fenced or Deleted.</returns>
+    ValueTask<AcquireResult> HandOverAsync(
+        GrainId grain, Fence fence, string silo, string activation, string? pending, CancellationToken cancellationToken);
+
+    /// <summary>Who owns the grain, or owned it last; null if it has never been active or is deleted.</summary>
+    ValueTask<GrainLocation?> LocateAsync(GrainId grain, CancellationToken cancellationToken);
+
     /// <summary>Records an operation as pending before it is run. Failed and cancelled ones begin anew.</summary>
     /// <param name="hash">Of the operation's arguments: the same id with another hash is a conflict.</param>
-    ValueTask<BeginResult> BeginAsync(
-        GrainId grain, Fence fence, string operation, string hash, CancellationToken cancellationToken);
+    /// <param name="request">The arguments, kept while it is pending, so that another owner can run it; the first ones stay.</param>
+    ValueTask<BeginResult> BeginAsync(GrainId grain, Fence fence, string operation, string hash,
+        ReadOnlyMemory<byte> request, CancellationToken cancellationToken);
+
+    /// <returns>Null if the operation was never begun, or its result was given up.</returns>
+    ValueTask<StoredOperation?> FindOperationAsync(GrainId grain, string operation, CancellationToken cancellationToken);
 
     /// <summary>Writes all parts of a step in one.</summary>
     ValueTask<CommitResult> CommitAsync(GrainId grain, Fence fence, GrainCommit commit, CancellationToken cancellationToken);
@@ -48,11 +63,25 @@ public enum AcquireOutcome
     Acquired,
     Owned,
     Deleted,
+    /// <summary>HandOver: the caller is not the owner.</summary>
+    Fenced,
 }
 
 /// <param name="Epoch">Acquired: the new epoch.</param>
 /// <param name="Owner">Owned: who has it.</param>
-public readonly record struct AcquireResult(AcquireOutcome Outcome, long Epoch = 0, GrainOwner? Owner = null);
+/// <param name="PreviousSilo">Acquired: the silo that had it before, which may still hold what it computed; null if none did.</param>
+public readonly record struct AcquireResult(
+    AcquireOutcome Outcome, long Epoch = 0, GrainOwner? Owner = null, string? PreviousSilo = null);
+
+/// <param name="Owner">Null if nobody owns it now.</param>
+/// <param name="LastSilo">The owner's silo, or the one that let go of it.</param>
+public sealed record GrainLocation(GrainOwner? Owner, string? LastSilo);
+
+/// <param name="Epoch">Of the activation that began or took it over.</param>
+/// <param name="Request">Pending: as given to Begin.</param>
+/// <param name="Result">Committed: as given to Commit.</param>
+public sealed record StoredOperation(
+    string Id, OperationStatus Status, string Hash, long Epoch, byte[]? Request, byte[]? Result);
 
 public sealed record GrainOwner(string Silo, long Epoch, string Activation);
 
@@ -134,8 +163,9 @@ public enum CommitOutcome
 /// <param name="Length">The log's length now.</param>
 public readonly record struct CommitResult(CommitOutcome Outcome, int Length = 0);
 
+/// <param name="Pending">Operations that were begun and not ended, without their requests.</param>
 public sealed record GrainSnapshot(
-    GrainSummary Summary, IReadOnlyList<byte[]> Log, byte[] Journal);
+    GrainSummary Summary, IReadOnlyList<byte[]> Log, byte[] Journal, IReadOnlyList<StoredOperation> Pending);
 
 /// <param name="Owner">Null if nobody owns it.</param>
 /// <param name="State">As last committed; empty if nothing was.</param>

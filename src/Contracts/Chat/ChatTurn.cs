@@ -18,6 +18,9 @@ public sealed record ChatTurn
     /// <summary>SHA-256 (hex) of the request's body: the same turn id with another body is a conflict.</summary>
     public required string BodyHash { get; init; }
 
+    /// <summary>When the gateway took it: the date that the chat template and the reply show.</summary>
+    public DateTimeOffset Created { get; init; }
+
     public GenerationOptions Generation { get; init; } = new();
 
     /// <summary>Allow-listed template variables, such as <c>enable_thinking</c>; null if none.</summary>

@@ -9,6 +9,15 @@ public interface ICluster
     /// A caller that stops enumerating cancels the turn.</summary>
     IAsyncEnumerable<TurnEvent> RunTurnAsync(ChatTurn turn, CancellationToken cancellationToken);
 
+    /// <summary>The events of a turn that runs or is done, from one of them on: a stream that broke goes on here, through any
+    /// gateway. Fails with <see cref="TurnError.ConversationNotFound"/> if there is no such turn, or its result was given up.</summary>
+    IAsyncEnumerable<TurnEvent> AttachTurnAsync(
+        TenantId tenant, ConversationId conversation, TurnId turn, int fromEvent, CancellationToken cancellationToken);
+
+    /// <returns>False if no such turn waits or runs.</returns>
+    ValueTask<bool> CancelTurnAsync(
+        TenantId tenant, ConversationId conversation, TurnId turn, CancellationToken cancellationToken);
+
     IAsyncEnumerable<TurnEvent> RunCompletionAsync(CompletionTurn turn, CancellationToken cancellationToken);
 
     /// <summary>The conversation whose newest state is exactly this history (see <see cref="HistoryHash"/>), or null.</summary>
@@ -34,6 +43,19 @@ public interface ICluster
     /// <summary>Writes the conversation's cache to the store and gives its blocks back.</summary>
     /// <returns>null if the tenant has no such conversation.</returns>
     ValueTask<ConversationInfo?> SpillConversationAsync(TenantId tenant, ConversationId id, CancellationToken cancellationToken);
+
+    /// <summary>Moves the conversation with all that it holds, a running reply included, to another silo.</summary>
+    /// <param name="silo">Id or name of the target; null lets placement choose.</param>
+    /// <returns>null if the tenant has no such conversation.</returns>
+    ValueTask<ConversationInfo?> MigrateConversationAsync(
+        TenantId tenant, ConversationId id, string? silo, CancellationToken cancellationToken);
+
+    /// <summary>The silos that are not dead.</summary>
+    ValueTask<IReadOnlyList<SiloInfo>> ListSilosAsync(CancellationToken cancellationToken);
+
+    /// <summary>Begins to move every conversation of a silo away, after which it leaves the cluster and ends.</summary>
+    /// <returns>False if there is no such silo.</returns>
+    ValueTask<bool> DrainSiloAsync(string silo, CancellationToken cancellationToken);
 
     /// <summary>Deletes transcript and caches. Delete wins: a running turn of it is cancelled.</summary>
     ValueTask<bool> DeleteConversationAsync(TenantId tenant, ConversationId id, CancellationToken cancellationToken);
@@ -64,6 +86,25 @@ public sealed record ConversationInfo
 
     /// <summary>Tokens whose keys and values the store holds: what would survive this process.</summary>
     public int SpilledTokens { get; init; }
+}
+
+/// <summary>A silo as operators see it.</summary>
+public sealed record SiloInfo
+{
+    /// <summary>Name and generation: another one after every start.</summary>
+    public required string Id { get; init; }
+    public required string Address { get; init; }
+    public required int Pid { get; init; }
+    public required string Device { get; init; }
+    public required IReadOnlyList<string> Models { get; init; }
+
+    /// <summary>joining, active or draining.</summary>
+    public required string Status { get; init; }
+    public required int Conversations { get; init; }
+    public required int BlocksUsed { get; init; }
+    public required int BlocksTotal { get; init; }
+    public required int Running { get; init; }
+    public required int Waiting { get; init; }
 }
 
 /// <param name="Ready">Whether turns are accepted now.</param>

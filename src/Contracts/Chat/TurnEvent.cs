@@ -44,6 +44,10 @@ public sealed record TurnDelta : TurnEvent
     public int Choice { get; init; }
     public required string Text { get; init; }
 
+    /// <summary>Every token of the choice since its delta before, also those whose text is held back: with all deltas so far they
+    /// are the reply as another silo must go on with it. Never shown to clients.</summary>
+    public IReadOnlyList<int> Tokens { get; init; } = [];
+
     /// <summary>Tokens that this delta stands for, with their log-probabilities when asked for.</summary>
     public IReadOnlyList<TokenLogprob> Logprobs { get; init; } = [];
 }
@@ -52,6 +56,9 @@ public sealed record ChoiceFinished : TurnEvent
 {
     public int Choice { get; init; }
     public required FinishReason Reason { get; init; }
+
+    /// <summary>As <see cref="TurnDelta.Tokens"/>: what came after the last delta, the token that ended the choice included.</summary>
+    public IReadOnlyList<int> Tokens { get; init; } = [];
 }
 
 /// <summary>The turn is committed: only now is it reported as finished.</summary>

@@ -8,22 +8,34 @@ public interface ITokenEngine
     ModelCard Model { get; }
     EngineLoad Load { get; }
 
-    /// <summary>Tokens of a cache chunk, the unit of export and import.</summary>
+    /// <summary>Tokens of a cache chunk, the unit of spill and resume; a multiple of <see cref="BlockTokens"/>.</summary>
     int ChunkTokens { get; }
 
+    /// <summary>Tokens of a block: where an exported part may begin.</summary>
+    int BlockTokens { get; }
+
     /// <summary>Accepts or refuses at once. The channel is bounded; a reader that falls behind pauses its own sequence only.
-    /// Every accepted request ends with exactly one <see cref="TokenChunkKind.Finished"/> or <see cref="TokenChunkKind.Failed"/>
-    /// and the channel's completion, also after cancellation.</summary>
+    /// Every accepted request ends with exactly one <see cref="TokenChunkKind.Finished"/>, <see cref="TokenChunkKind.Failed"/> or
+    /// <see cref="TokenChunkKind.Suspended"/> and the channel's completion, also after cancellation.</summary>
     /// <returns><see cref="TurnError.None"/>, or the reason of the refusal (then <paramref name="chunks"/> is null).</returns>
     TurnError TrySubmit(TokenRequest request, out ChannelReader<TokenChunk>? chunks);
 
     /// <summary>What the engine holds for a conversation now.</summary>
     CacheInfo DescribeCache(CacheId cache);
 
-    /// <summary>Copies one chunk of a conversation's cache as a self-checking blob:
-    /// tokens [chunk * ChunkTokens, min((chunk + 1) * ChunkTokens, held)).</summary>
-    /// <returns>Null if the engine does not hold that chunk.</returns>
-    ValueTask<CacheChunk?> ExportAsync(CacheId cache, int chunk, CancellationToken cancellationToken);
+    /// <summary>Copies a part of a conversation's cache as a self-checking blob, also while it grows: tokens from
+    /// <paramref name="first"/>, a multiple of <see cref="BlockTokens"/>, to the end of its chunk or of what is held.</summary>
+    /// <returns>Null if the engine does not hold <paramref name="first"/>.</returns>
+    ValueTask<CacheChunk?> ExportAsync(CacheId cache, int first, CancellationToken cancellationToken);
+
+    /// <summary>Appends an exported part to a conversation's idle cache, for the request that will take it over.
+    /// Parts come in order; what is held from <paramref name="first"/> on is replaced. Nothing is taken on trust.</summary>
+    /// <param name="scope">As <see cref="TokenRequest.Scope"/>.</param>
+    /// <param name="tokens">All token ids from position 0 to the part's end.</param>
+    /// <param name="first">The part's first token, a multiple of <see cref="BlockTokens"/>.</param>
+    /// <returns>Null when it is held now, else why not: no room, busy, a gap, or what is wrong with the blob.</returns>
+    ValueTask<string?> ImportAsync(CacheId cache, string scope, ReadOnlyMemory<int> tokens, int first,
+        ReadOnlyMemory<byte> blob, CancellationToken cancellationToken);
 
     /// <summary>Gives back all that is held for a conversation, in every tier of the engine. Idempotent.</summary>
     ValueTask DropAsync(CacheId cache, CancellationToken cancellationToken);
@@ -70,6 +82,10 @@ public sealed record TokenRequest
 
     /// <summary>Ends the sequence at the next step.</summary>
     public CancellationToken Cancellation { get; init; }
+
+    /// <summary>Ends the sequence at the next token boundary, in whatever state it is, with
+    /// <see cref="TokenChunkKind.Suspended"/>: it goes on elsewhere, from the tokens that were given out, and its cache is kept.</summary>
+    public CancellationToken Suspension { get; init; }
 }
 
 /// <summary>Reads a conversation's spilled cache. The engine checks every chunk and uses none that does not match.</summary>
@@ -82,9 +98,10 @@ public interface ICacheSpill
     ValueTask<ReadOnlyMemory<byte>?> ReadAsync(int chunk, CancellationToken cancellationToken);
 }
 
+/// <param name="First">Position of its first token.</param>
 /// <param name="Tokens">Number of tokens in the chunk.</param>
 /// <param name="Blob">Header, keys and values, checksum; readable by an engine with the same model fingerprint only.</param>
-public sealed record CacheChunk(int Index, int Tokens, ReadOnlyMemory<byte> Blob);
+public sealed record CacheChunk(int First, int Tokens, ReadOnlyMemory<byte> Blob);
 
 public enum CacheTier
 {
@@ -103,6 +120,8 @@ public enum TokenChunkKind
     Token,
     Finished,
     Failed,
+    /// <summary>Ended by <see cref="TokenRequest.Suspension"/>; last of a request, as Finished and Failed are.</summary>
+    Suspended,
 }
 
 /// <summary>One step of a reply.</summary>

@@ -118,7 +118,7 @@ sealed partial class CacheSpiller(IBlobStore blobs, GrainContext context, Semaph
     {
         if (cancellationToken.IsCancellationRequested)
             return null;
-        var chunk = await engine.ExportAsync(cache, index, CancellationToken.None);
+        var chunk = await engine.ExportAsync(cache, index * engine.ChunkTokens, CancellationToken.None);
         if (chunk is null || chunk.Tokens != tokens)
             return null;
         var name = $"{context.Fence.Epoch}-{context.Fence.Activation[..8]}-{_names++}";

@@ -68,9 +68,9 @@ public sealed class EmbeddedStoreTests : IDisposable
     {
         using var store = Open();
         await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
-        await store.Grains.BeginAsync(Grain, Fence, "t1", "h", Stop);
+        await store.Grains.BeginAsync(Grain, Fence, "t1", "h", default, Stop);
         await store.Grains.CommitAsync(Grain, Fence, Entry("one", "t1"), Stop);
-        await store.Grains.BeginAsync(Grain, Fence, "t2", "h", Stop);
+        await store.Grains.BeginAsync(Grain, Fence, "t2", "h", default, Stop);
         await store.Blobs.PutAsync(Grain, "b1", new byte[100], Stop);
         await store.Blobs.PublishAsync(Grain, Fence, new BlobManifest([1], ["b1"], 100, 7), Stop);
 
@@ -93,8 +93,8 @@ public sealed class EmbeddedStoreTests : IDisposable
         Assert.Equal(AcquireOutcome.Owned, (await survivor.Grains.AcquireAsync(Grain, "s2", "b", null, Stop)).Outcome);
         await survivor.Grains.AcquireAsync(Grain, "s2", "b", "a", Stop);
         var fence = new Fence(2, "b");
-        Assert.Equal(BeginOutcome.Committed, (await survivor.Grains.BeginAsync(Grain, fence, "t1", "h", Stop)).Outcome);
-        Assert.Equal(BeginOutcome.TakenOver, (await survivor.Grains.BeginAsync(Grain, fence, "t2", "h", Stop)).Outcome);
+        Assert.Equal(BeginOutcome.Committed, (await survivor.Grains.BeginAsync(Grain, fence, "t1", "h", default, Stop)).Outcome);
+        Assert.Equal(BeginOutcome.TakenOver, (await survivor.Grains.BeginAsync(Grain, fence, "t2", "h", default, Stop)).Outcome);
         Assert.Equal(100, (await survivor.Blobs.ReadAsync(Grain, "b1", Stop))!.Length);
     }
 

@@ -36,12 +36,12 @@ public abstract class GrainStoreProperties
     public async Task NoWriteOfAFormerOwnerSucceeds()
     {
         var old = await OwnAsync("a");
-        await Store.BeginAsync(Grain, old, "t1", "h", Stop);
+        await Store.BeginAsync(Grain, old, "t1", "h", default, Stop);
         await Store.AcquireAsync(Grain, "s2", "b", "a", Stop);
         // The second one has the right epoch and the wrong activation, as after a store that lost its last writes.
         foreach (var stale in new[] { old, new Fence(2, "a"), new Fence(1, "b") })
         {
-            Assert.Equal(BeginOutcome.Fenced, (await Store.BeginAsync(Grain, stale, "t2", "h", Stop)).Outcome);
+            Assert.Equal(BeginOutcome.Fenced, (await Store.BeginAsync(Grain, stale, "t2", "h", default, Stop)).Outcome);
             Assert.Equal(CommitOutcome.Fenced, (await Store.CommitAsync(Grain, stale, Step("t1", "h", 0, "x"), Stop)).Outcome);
             Assert.Equal(WriteOutcome.Fenced, await Store.EndAsync(Grain, stale, "t1", OperationStatus.Failed, Stop));
             Assert.Equal(WriteOutcome.Fenced, await Store.ReleaseAsync(Grain, stale, Stop));
@@ -54,9 +54,9 @@ public abstract class GrainStoreProperties
     {
         var fence = await OwnAsync("a");
         Assert.Equal(CommitOutcome.NotBegun, (await Store.CommitAsync(Grain, fence, Step("t1", "h", 0, "x"), Stop)).Outcome);
-        Assert.Equal(BeginOutcome.Begun, (await Store.BeginAsync(Grain, fence, "t1", "h", Stop)).Outcome);
-        Assert.Equal(BeginOutcome.Pending, (await Store.BeginAsync(Grain, fence, "t1", "h", Stop)).Outcome);
-        Assert.Equal(BeginOutcome.Conflict, (await Store.BeginAsync(Grain, fence, "t1", "other", Stop)).Outcome);
+        Assert.Equal(BeginOutcome.Begun, (await Store.BeginAsync(Grain, fence, "t1", "h", default, Stop)).Outcome);
+        Assert.Equal(BeginOutcome.Pending, (await Store.BeginAsync(Grain, fence, "t1", "h", default, Stop)).Outcome);
+        Assert.Equal(BeginOutcome.Conflict, (await Store.BeginAsync(Grain, fence, "t1", "other", default, Stop)).Outcome);
         Assert.Equal(CommitOutcome.Conflict, (await Store.CommitAsync(Grain, fence, Step("t1", "other", 0, "x"), Stop)).Outcome);
         var misplaced = await Store.CommitAsync(Grain, fence, Step("t1", "h", 5, "x"), Stop);
         Assert.Equal(new CommitResult(CommitOutcome.LengthMismatch, 0), misplaced);
@@ -64,7 +64,7 @@ public abstract class GrainStoreProperties
         Assert.Equal(new CommitResult(CommitOutcome.Done, 1), done);
         var repeated = await Store.CommitAsync(Grain, fence, Step("t1", "h", 1, "x"), Stop);
         Assert.Equal(new CommitResult(CommitOutcome.Duplicate, 1), repeated);
-        var again = await Store.BeginAsync(Grain, fence, "t1", "h", Stop);
+        var again = await Store.BeginAsync(Grain, fence, "t1", "h", default, Stop);
         Assert.Equal(BeginOutcome.Committed, again.Outcome);
         Assert.Equal("result of t1", Encoding.UTF8.GetString(again.Result!));
     }
@@ -72,13 +72,13 @@ public abstract class GrainStoreProperties
     [Fact]
     public async Task APendingOperationIsTakenOverByTheNextOwnerAndAFailedOneBeginsAnew()
     {
-        await Store.BeginAsync(Grain, await OwnAsync("a"), "t1", "h", Stop);
+        await Store.BeginAsync(Grain, await OwnAsync("a"), "t1", "h", default, Stop);
         var next = await OwnAsync("b", "a");
-        Assert.Equal(BeginOutcome.TakenOver, (await Store.BeginAsync(Grain, next, "t1", "h", Stop)).Outcome);
+        Assert.Equal(BeginOutcome.TakenOver, (await Store.BeginAsync(Grain, next, "t1", "h", default, Stop)).Outcome);
         Assert.Equal(WriteOutcome.Done, await Store.EndAsync(Grain, next, "t1", OperationStatus.Cancelled, Stop));
         Assert.Equal(WriteOutcome.NotFound, await Store.EndAsync(Grain, next, "t1", OperationStatus.Failed, Stop));
         Assert.Equal(CommitOutcome.NotBegun, (await Store.CommitAsync(Grain, next, Step("t1", "h", 0, "x"), Stop)).Outcome);
-        Assert.Equal(BeginOutcome.Begun, (await Store.BeginAsync(Grain, next, "t1", "h", Stop)).Outcome);
+        Assert.Equal(BeginOutcome.Begun, (await Store.BeginAsync(Grain, next, "t1", "h", default, Stop)).Outcome);
     }
 
     [Fact]

@@ -43,8 +43,17 @@ sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimePr
             return WriteOutcome.Done;
         });
 
-    public ValueTask<BeginResult> BeginAsync(
-        GrainId grain, Fence fence, string operation, string hash, CancellationToken cancellationToken) =>
+    public ValueTask<AcquireResult> HandOverAsync(GrainId grain, Fence fence, string silo, string activation, string? pending,
+        CancellationToken cancellationToken) => throw new NotImplementedException();
+
+    public ValueTask<GrainLocation?> LocateAsync(GrainId grain, CancellationToken cancellationToken) =>
+        throw new NotImplementedException();
+
+    public ValueTask<StoredOperation?> FindOperationAsync(GrainId grain, string operation, CancellationToken cancellationToken) =>
+        throw new NotImplementedException();
+
+    public ValueTask<BeginResult> BeginAsync(GrainId grain, Fence fence, string operation, string hash,
+        ReadOnlyMemory<byte> request, CancellationToken cancellationToken) =>
         writer.WriteAsync(sql =>
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThan(operation.Length, Limits.OperationLengthMax);
@@ -106,7 +115,7 @@ sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimePr
                 return null;
             var log = sql.Rows("SELECT entry FROM log WHERE grain = $1 ORDER BY position", r => r.GetFieldValue<byte[]>(0), id);
             var parts = sql.Rows("SELECT data FROM journal WHERE grain = $1 ORDER BY start", r => r.GetFieldValue<byte[]>(0), id);
-            return new GrainSnapshot(summary, log, [.. parts.SelectMany(p => p)]);
+            return new GrainSnapshot(summary, log, [.. parts.SelectMany(p => p)], []);
         }));
 
     public ValueTask<GrainSummary?> DescribeAsync(GrainId grain, CancellationToken cancellationToken) =>
