@@ -42,4 +42,16 @@ public static class Limits
 
     /// <summary>One message between processes: a cache chunk of a large model, and room.</summary>
     public const int PeerMessageBytesMax = 256 << 20;
+
+    /// <summary>Connections to the spill server: two busy ones saturate it, and a slow one holds up no other conversation.</summary>
+    public const int BlobConnections = 4;
+    public const int BlobSocketBytes = 4 << 20;
+    public const int BlobMovesMax = 3;
+    public const int BlobCallsQueued = 64;
+
+    /// <summary>Blobs that no manifest names yet stay so long.</summary>
+    public static readonly TimeSpan BlobUnpublishedAge = TimeSpan.FromSeconds(60);
+
+    /// <summary>One blob's way to the spill server or from it.</summary>
+    public static readonly TimeSpan BlobTimeout = TimeSpan.FromSeconds(10);
 }

@@ -13,7 +13,7 @@ namespace Hearth.Grains;
 sealed class ConversationGrain(GrainContext context, ConversationServices services) : Grain(context)
 {
     readonly Dictionary<TurnId, LiveTurn> _turns = [];
-    readonly CacheSpiller _spiller = new(services.Blobs, context, services.SpillLimit, services.Logger);
+    readonly CacheSpiller _spiller = new(services.Blobs, services.Codec, context, services.SpillLimit, services.Logger);
     volatile bool _running;
 
     /// <summary>Touched in the grain's turn only.</summary>
@@ -227,7 +227,8 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
 
 /// <summary>What all conversations of a silo share.</summary>
 sealed record ConversationServices(
-    IGrainStore Store, IBlobStore Blobs, ModelCatalog Models, TimeProvider Time, SemaphoreSlim SpillLimit, ILogger Logger);
+    IGrainStore Store, IBlobStore Blobs, ChunkCodec Codec, ModelCatalog Models, TimeProvider Time, SemaphoreSlim SpillLimit,
+    ILogger Logger);
 
 static partial class TurnLog
 {

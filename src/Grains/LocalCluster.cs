@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Hearth.Actors;
 using Hearth.Actors.Storage;
 using Hearth.Contracts;
+using Hearth.Grains.Caches;
 using Hearth.Grains.Prompts;
 using Hearth.Grains.Replies;
 using Hearth.Grains.Transcripts;
@@ -17,10 +18,11 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     readonly GrainHost<ConversationGrain> _host;
     volatile bool _stopping;
 
-    public LocalCluster(
-        GrainHostOptions options, IGrainStore store, IBlobStore blobs, ModelCatalog models, TimeProvider time, ILogger logger)
+    public LocalCluster(GrainHostOptions options, IGrainStore store, IBlobStore blobs, ModelCatalog models, TimeProvider time,
+        ILogger logger, SpillOptions? spill = null)
     {
-        _services = new ConversationServices(store, blobs, models, time, new SemaphoreSlim(Limits.SpillsAtOnce), logger);
+        var codec = spill is null ? ChunkCodec.None : new ChunkCodec(spill.Compress, spill.Keys);
+        _services = new ConversationServices(store, blobs, codec, models, time, new SemaphoreSlim(Limits.SpillsAtOnce), logger);
         _host = new GrainHost<ConversationGrain>(
             options, store, context => new ConversationGrain(context, _services), time, logger);
     }

@@ -10,8 +10,9 @@ public interface IBlobStore
     /// and never used again for other bytes.</summary>
     ValueTask PutAsync(GrainId grain, string name, ReadOnlyMemory<byte> data, CancellationToken cancellationToken);
 
-    /// <returns>Null if it is gone.</returns>
-    ValueTask<byte[]?> ReadAsync(GrainId grain, string name, CancellationToken cancellationToken);
+    /// <summary>Reads a blob into the caller's memory, which must not be touched until the call returns.</summary>
+    /// <returns>Its length; -1 if it is gone, or longer than the memory.</returns>
+    ValueTask<int> ReadAsync(GrainId grain, string name, Memory<byte> destination, CancellationToken cancellationToken);
 
     /// <summary>Makes the manifest the grain's newest, then deletes the blobs that it does not name.</summary>
     ValueTask<PublishOutcome> PublishAsync(

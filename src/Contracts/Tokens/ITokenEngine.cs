@@ -94,7 +94,7 @@ public interface ICacheSpill
     /// <summary>The tokens that the spill covers, from position 0.</summary>
     ReadOnlyMemory<int> Tokens { get; }
 
-    /// <returns>The chunk as it was exported, or null if it is gone.</returns>
+    /// <returns>The chunk as it was exported, valid until the next read; null if it is gone.</returns>
     ValueTask<ReadOnlyMemory<byte>?> ReadAsync(int chunk, CancellationToken cancellationToken);
 }
 

@@ -7,7 +7,8 @@ namespace Hearth.Grains.Caches;
 
 /// <summary>Writes one conversation's cache to the store behind its turns: only chunks that changed, the manifest last.
 /// Its methods are called in the grain's turn; one write runs at a time.</summary>
-sealed partial class CacheSpiller(IBlobStore blobs, GrainContext context, SemaphoreSlim limit, ILogger logger)
+sealed partial class CacheSpiller(
+    IBlobStore blobs, ChunkCodec codec, GrainContext context, SemaphoreSlim limit, ILogger logger)
 {
     (CancellationTokenSource Stop, Task Done)? _writing;
     SpillManifest? _published;
@@ -26,7 +27,7 @@ sealed partial class CacheSpiller(IBlobStore blobs, GrainContext context, Semaph
     public ICacheSpill? For(ServedModel model, ReadOnlySpan<int> prompt) =>
         _published is { } manifest && Fits(manifest, model)
         && TokenBytes.Read(manifest.Tokens).AsSpan().CommonPrefixLength(prompt) > 0
-            ? new StoredSpill(blobs, context.Id, manifest)
+            ? new StoredSpill(blobs, codec, context.Id, manifest)
             : null;
 
     /// <summary>Begins to write in the background what the engine holds of these tokens.</summary>
@@ -122,8 +123,9 @@ sealed partial class CacheSpiller(IBlobStore blobs, GrainContext context, Semaph
         if (chunk is null || chunk.Tokens != tokens)
             return null;
         var name = $"{context.Fence.Epoch}-{context.Fence.Activation[..8]}-{_names++}";
-        await blobs.PutAsync(context.Id, name, chunk.Blob, CancellationToken.None);
-        return new SpillChunk(name, chunk.Tokens, chunk.Blob.Length, Crc32C.Of(chunk.Blob.Span));
+        var (data, form) = codec.Encode(context.Id, name, chunk.Blob);
+        await blobs.PutAsync(context.Id, name, data, CancellationToken.None);
+        return new SpillChunk(name, chunk.Tokens, data.Length, Crc32C.Of(data.Span), form, chunk.Blob.Length);
     }
 
     async Task<PublishOutcome> PublishAsync(SpillManifest manifest)

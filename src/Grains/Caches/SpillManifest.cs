@@ -14,7 +14,7 @@ namespace Hearth.Grains.Caches;
 sealed record SpillManifest(
     int Version, string Fingerprint, long Epoch, int ChunkTokens, byte[] Tokens, IReadOnlyList<SpillChunk> Chunks)
 {
-    public const int VersionNow = 1;
+    public const int VersionNow = 2;
 
     public static SpillManifest Empty(ModelCard model, long epoch, int chunkTokens) =>
         new(VersionNow, model.Fingerprint, epoch, chunkTokens, [], []);
@@ -39,14 +39,15 @@ sealed record SpillManifest(
     }
 
     bool IsWhole => Fingerprint is not null && Tokens is not null && Chunks is not null && Tokens.Length % sizeof(int) == 0
-        && Chunks.All(c => c is { Name: not null, Length: > 0 } && c.Tokens > 0 && c.Tokens <= ChunkTokens)
+        && Chunks.All(c => c is { Name: not null, Length: > 0 and <= Actors.Limits.BlobBytesMax, Plain: > 0 and <= Actors.Limits.BlobBytesMax, Form: >= 0 and <= (ChunkForm.Compressed | ChunkForm.Encrypted) } && c.Tokens > 0 && c.Tokens <= ChunkTokens)
         && Chunks.SkipLast(1).All(c => c.Tokens == ChunkTokens) && Chunks.Sum(c => (long)c.Tokens) == TokenCount;
 }
 
 /// <param name="Name">Of the blob.</param>
-/// <param name="Length">In bytes.</param>
+/// <param name="Length">Of the blob in bytes.</param>
 /// <param name="Crc">CRC32C of the blob.</param>
-sealed record SpillChunk(string Name, int Tokens, int Length, uint Crc);
+/// <param name="Plain">Bytes of the chunk as the engine exported it.</param>
+sealed record SpillChunk(string Name, int Tokens, int Length, uint Crc, ChunkForm Form, int Plain);
 
 /// <summary>Token ids as the store keeps them.</summary>
 static class TokenBytes

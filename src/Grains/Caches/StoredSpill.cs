@@ -4,21 +4,26 @@ using Hearth.Contracts;
 
 namespace Hearth.Grains.Caches;
 
-/// <summary>Reads a conversation's spilled cache for the engine; a blob that is not the one written is as good as gone.</summary>
-sealed class StoredSpill(IBlobStore blobs, GrainId grain, SpillManifest manifest) : ICacheSpill
+/// <summary>Reads a conversation's spilled cache for the engine; a blob that is not the one written is as good as gone.
+/// One reader at a time: a chunk's memory is used again for the next one.</summary>
+sealed class StoredSpill(IBlobStore blobs, ChunkCodec codec, GrainId grain, SpillManifest manifest) : ICacheSpill
 {
+    byte[] _memory = [];
+
     public ReadOnlyMemory<int> Tokens { get; } = TokenBytes.Read(manifest.Tokens);
 
     public async ValueTask<ReadOnlyMemory<byte>?> ReadAsync(int chunk, CancellationToken cancellationToken)
     {
         if ((uint)chunk >= (uint)manifest.Chunks.Count)
             return null;
-        var (name, _, length, crc) = manifest.Chunks[chunk];
+        var (name, _, length, crc, form, plain) = manifest.Chunks[chunk];
+        if (_memory.Length < length)
+            _memory = GC.AllocateUninitializedArray<byte>(length);
         try
         {
-            var data = await blobs.ReadAsync(grain, name, cancellationToken);
-            if (data is not null && data.Length == length && Crc32C.Of(data) == crc)
-                return data;
+            var data = _memory.AsMemory(0, length);
+            if (await blobs.ReadAsync(grain, name, data, cancellationToken) == length && Crc32C.Of(data.Span) == crc)
+                return codec.Decode(grain, name, data, form, plain);
         }
         catch (StoreException)
         {

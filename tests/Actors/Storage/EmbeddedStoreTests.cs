@@ -95,7 +95,7 @@ public sealed class EmbeddedStoreTests : IDisposable
         var fence = new Fence(2, "b");
         Assert.Equal(BeginOutcome.Committed, (await survivor.Grains.BeginAsync(Grain, fence, "t1", "h", default, Stop)).Outcome);
         Assert.Equal(BeginOutcome.TakenOver, (await survivor.Grains.BeginAsync(Grain, fence, "t2", "h", default, Stop)).Outcome);
-        Assert.Equal(100, (await survivor.Blobs.ReadAsync(Grain, "b1", Stop))!.Length);
+        Assert.Equal(100, await survivor.Blobs.ReadAsync(Grain, "b1", new byte[200], Stop));
     }
 
     [Fact]
@@ -136,8 +136,9 @@ public sealed class EmbeddedStoreTests : IDisposable
         Assert.Null(await store.Blobs.ReadManifestAsync(Grain, Stop));
         Assert.Equal(PublishOutcome.Published, await store.Blobs.PublishAsync(Grain, Fence, both, Stop));
         Assert.Equal(PublishOutcome.Published, await store.Blobs.PublishAsync(Grain, Fence, both with { Names = ["b2"] }, Stop));
-        Assert.Null(await store.Blobs.ReadAsync(Grain, "b1", Stop));
-        Assert.Equal(20, (await store.Blobs.ReadAsync(Grain, "b2", Stop))!.Length);
+        Assert.Equal(-1, await store.Blobs.ReadAsync(Grain, "b1", new byte[200], Stop));
+        Assert.Equal(20, await store.Blobs.ReadAsync(Grain, "b2", new byte[20], Stop));
+        Assert.Equal(-1, await store.Blobs.ReadAsync(Grain, "b2", new byte[19], Stop));
         await store.Blobs.ClearAsync(Grain, Stop);
         Assert.Null(await store.Blobs.ReadManifestAsync(Grain, Stop));
         Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(_directory.Path, "spill")));
@@ -154,7 +155,7 @@ public sealed class EmbeddedStoreTests : IDisposable
             await store.Blobs.PutAsync(grain, "b", new byte[40], Stop);
             await store.Blobs.PublishAsync(grain, Fence, new BlobManifest([], ["b"], 40, 1), Stop);
             if (name == "two")
-                await store.Blobs.ReadAsync(new GrainId("tenant", "one"), "b", Stop);
+                await store.Blobs.ReadAsync(new GrainId("tenant", "one"), "b", new byte[4096], Stop);
         }
         Assert.NotNull(await store.Blobs.ReadManifestAsync(new GrainId("tenant", "one"), Stop));
         Assert.Null(await store.Blobs.ReadManifestAsync(new GrainId("tenant", "two"), Stop));

@@ -61,19 +61,23 @@ sealed class FileBlobStore : IBlobStore
         Count(folder, grain, data.Length);
     }
 
-    public async ValueTask<byte[]?> ReadAsync(GrainId grain, string name, CancellationToken cancellationToken)
+    public async ValueTask<int> ReadAsync(
+        GrainId grain, string name, Memory<byte> destination, CancellationToken cancellationToken)
     {
         CheckName(name);
         var folder = FolderOf(grain);
         try
         {
-            var data = await File.ReadAllBytesAsync(Path.Combine(_directory, folder, name), cancellationToken);
+            await using var file = new FileStream(
+                Path.Combine(_directory, folder, name), FileMode.Open, FileAccess.Read, FileShare.Read, 0, true);
             Count(folder, grain, 0);
-            return data;
+            if (file.Length > destination.Length)
+                return -1;
+            return await file.ReadAtLeastAsync(destination, (int)file.Length, throwOnEndOfStream: true, cancellationToken);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            return null;
+            return -1;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
