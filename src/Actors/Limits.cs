@@ -14,6 +14,19 @@ public static class Limits
     /// <summary>Writes that share one commit to disk.</summary>
     public const int StoreWritesPerCommit = 64;
 
+    /// <summary>Calls that wait for Redis on one connection; one more is refused.</summary>
+    public const int RedisCallsWaiting = 4096;
+
+    /// <summary>Bytes of one commit to Redis, which runs nothing else meanwhile.</summary>
+    public const int RedisCommitBytesMax = 64 << 20;
+
+    /// <summary>Index entries that could not be written and are tried again with later ones.</summary>
+    public const int RedisIndexWaiting = 1024;
+
+    /// <summary>A silo's description and its load, which every silo reads again and again.</summary>
+    public const int SiloDescriptionLengthMax = 16 << 10;
+    public const int SiloLoadBytesMax = 16 << 10;
+
     public const int ScopeLengthMax = 128;
     public const int NameLengthMax = 128;
     public const int OperationLengthMax = 256;

@@ -1,5 +1,6 @@
 using Hearth.Actors.Storage.Embedded;
 using Hearth.Actors.Storage;
+using Hearth.Tests.Shared;
 using Microsoft.Data.Sqlite;
 using Xunit;
 

@@ -1,12 +1,17 @@
+using Microsoft.Data.Sqlite;
+
 namespace Hearth.Actors.Storage.Embedded;
 
 /// <summary>A grain's row in the directory.</summary>
-sealed record GrainRow(long Id, long Epoch, GrainOwner? Owner, int Length, int JournalLength, long? DeletedAt)
+/// <param name="Silo">The owner's, or the last one's.</param>
+sealed record GrainRow(
+    long Id, long Epoch, GrainOwner? Owner, string? Silo, int Length, int JournalLength, long? DeletedAt)
 {
     public static GrainRow? Find(Sql sql, GrainId grain) =>
         sql.Rows("SELECT id, epoch, activation, silo, length, journal_length, deleted FROM grains WHERE scope = $1 AND name = $2",
             r => new GrainRow(r.GetInt64(0), r.GetInt64(1),
                 r.IsDBNull(2) ? null : new GrainOwner(r.GetString(3), r.GetInt64(1), r.GetString(2)),
+                r.IsDBNull(3) ? null : r.GetString(3),
                 r.GetInt32(4), r.GetInt32(5), r.IsDBNull(6) ? null : r.GetInt64(6)),
             grain.Scope, grain.Name) is [var row] ? row : null;
 
@@ -18,32 +23,56 @@ sealed record GrainRow(long Id, long Epoch, GrainOwner? Owner, int Length, int J
             : null;
 }
 
-/// <summary>An operation's row.</summary>
-sealed record OperationRow(string Hash, OperationStatus Status, long Epoch, byte[]? Result)
+/// <summary>Operations of a grain.</summary>
+static class OperationRows
 {
-    public static OperationRow? Find(Sql sql, long grain, string operation) =>
-        sql.Rows("SELECT hash, status, epoch, result FROM operations WHERE grain = $1 AND operation = $2",
-            r => new OperationRow(r.GetString(0), (OperationStatus)r.GetInt32(1), r.GetInt64(2),
-                r.IsDBNull(3) ? null : r.GetFieldValue<byte[]>(3)),
-            grain, operation) is [var row] ? row : null;
+    const string Columns = "operation, status, hash, epoch, request, result";
 
-    public static void Insert(Sql sql, long grain, string operation, string hash, long epoch, long now)
+    public static StoredOperation? Find(Sql sql, long grain, string operation) =>
+        sql.Rows($"SELECT {Columns} FROM operations WHERE grain = $1 AND operation = $2", Read, grain, operation) is [var row]
+            ? row
+            : null;
+
+    /// <summary>In the order in which they began, without their requests.</summary>
+    public static List<StoredOperation> Pending(Sql sql, long grain) =>
+        sql.Rows($"SELECT {Columns} FROM operations WHERE grain = $1 AND status = 0 ORDER BY number", Read, grain)
+            .ConvertAll(o => o with { Request = null });
+
+    public static void Insert(
+        Sql sql, long grain, string operation, string hash, ReadOnlyMemory<byte> request, long epoch, long now)
     {
         sql.Execute("""
-            INSERT INTO operations (grain, operation, number, hash, status, epoch, changed)
-            VALUES ($1, $2, (SELECT coalesce(max(number), 0) + 1 FROM operations WHERE grain = $1), $3, 0, $4, $5)
-            """, grain, operation, hash, epoch, now);
+            INSERT INTO operations (grain, operation, number, hash, status, epoch, changed, request)
+            VALUES ($1, $2, (SELECT coalesce(max(number), 0) + 1 FROM operations WHERE grain = $1), $3, 0, $4, $5, $6)
+            """, grain, operation, hash, epoch, now, request.ToArray());
         sql.Execute("""
             DELETE FROM operations WHERE grain = $1 AND status <> 0 AND changed < $2
                 AND number <= (SELECT max(number) FROM operations WHERE grain = $1) - $3
             """, grain, now - (long)Limits.OperationAgeMax.TotalMilliseconds, Limits.OperationsKept);
     }
 
-    public static void Update(
+    /// <summary>Begins a failed or cancelled one anew.</summary>
+    public static void Restart(Sql sql, long grain, string operation, ReadOnlyMemory<byte> request, long epoch, long now) =>
+        sql.Execute("""
+            UPDATE operations SET status = 0, epoch = $3, request = $4, changed = $5 WHERE grain = $1 AND operation = $2
+            """, grain, operation, epoch, request.ToArray(), now);
+
+    /// <summary>Gives a pending one to another activation.</summary>
+    public static void Pass(Sql sql, long grain, string operation, long epoch) =>
+        sql.Execute("UPDATE operations SET epoch = $3 WHERE grain = $1 AND operation = $2 AND status = 0",
+            grain, operation, epoch);
+
+    public static void End(
         Sql sql, long grain, string operation, OperationStatus status, long epoch, byte[]? result, long now) =>
-        sql.Execute(
-            "UPDATE operations SET status = $3, epoch = $4, result = $5, changed = $6 WHERE grain = $1 AND operation = $2",
-            grain, operation, (int)status, epoch, result, now);
+        sql.Execute("""
+            UPDATE operations SET status = $3, epoch = $4, request = NULL, result = $5, changed = $6
+            WHERE grain = $1 AND operation = $2
+            """, grain, operation, (int)status, epoch, result, now);
+
+    static StoredOperation Read(SqliteDataReader r) => new(r.GetString(0), (OperationStatus)r.GetInt32(1), r.GetString(2),
+        r.GetInt64(3), Bytes(r, 4), Bytes(r, 5));
+
+    static byte[]? Bytes(SqliteDataReader r, int column) => r.IsDBNull(column) ? null : r.GetFieldValue<byte[]>(column);
 }
 
 /// <summary>Writes a commit that passed every check.</summary>
@@ -62,7 +91,7 @@ static class GrainCommitWriter
 
         WriteJournal(sql, row, commit);
         if (commit.Operation is { } operation)
-            OperationRow.Update(sql, row.Id, operation, OperationStatus.Committed, epoch, Bounded(commit.Result), now);
+            OperationRows.End(sql, row.Id, operation, OperationStatus.Committed, epoch, Bounded(commit.Result), now);
         WriteIndexKey(sql, row.Id, commit.IndexKey);
         var length = commit.Keep + commit.Append.Count;
         sql.Execute("UPDATE grains SET length = $2, journal_length = $3, state = $4, changed = $5 WHERE id = $1",
@@ -101,7 +130,7 @@ static class GrainCommitWriter
         sql.Execute("UPDATE grains SET index_key = $2 WHERE id = $1", id, key);
     }
 
-    static byte[] Bounded(ReadOnlyMemory<byte> entry)
+    public static byte[] Bounded(ReadOnlyMemory<byte> entry)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(entry.Length, Limits.EntryBytesMax);
         return entry.ToArray();

@@ -17,7 +17,7 @@ sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimePr
         {
             Check(grain);
             var row = GrainRow.Find(sql, grain);
-            if (row?.DeletedAt > Now - (long)Limits.TombstoneAge.TotalMilliseconds)
+            if (IsDeleted(row))
                 return new AcquireResult(AcquireOutcome.Deleted);
             if (row is { Owner: { } owner } && owner.Activation != expectedPrevious)
                 return new AcquireResult(AcquireOutcome.Owned, Owner: owner);
@@ -31,7 +31,7 @@ sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimePr
                 sql.Execute("UPDATE grains SET epoch = epoch + 1, activation = $2, silo = $3, deleted = NULL WHERE id = $1",
                     row.Id, activation, silo);
             }
-            return new AcquireResult(AcquireOutcome.Acquired, (row?.Epoch ?? 0) + 1);
+            return new AcquireResult(AcquireOutcome.Acquired, (row?.Epoch ?? 0) + 1, PreviousSilo: row?.Silo);
         });
 
     public ValueTask<WriteOutcome> ReleaseAsync(GrainId grain, Fence fence, CancellationToken cancellationToken) =>
@@ -39,41 +39,56 @@ sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimePr
         {
             if (GrainRow.FindOwned(sql, grain, fence) is not { } row)
                 return WriteOutcome.Fenced;
-            sql.Execute("UPDATE grains SET activation = NULL, silo = NULL WHERE id = $1", row.Id);
+            sql.Execute("UPDATE grains SET activation = NULL WHERE id = $1", row.Id);
             return WriteOutcome.Done;
         });
 
     public ValueTask<AcquireResult> HandOverAsync(GrainId grain, Fence fence, string silo, string activation, string? pending,
-        CancellationToken cancellationToken) => throw new NotImplementedException();
+        CancellationToken cancellationToken) =>
+        writer.WriteAsync(sql =>
+        {
+            if (GrainRow.FindOwned(sql, grain, fence) is not { } row)
+                return new AcquireResult(IsDeleted(GrainRow.Find(sql, grain)) ? AcquireOutcome.Deleted : AcquireOutcome.Fenced);
+            sql.Execute("UPDATE grains SET epoch = epoch + 1, activation = $2, silo = $3 WHERE id = $1", row.Id, activation, silo);
+            if (pending is not null)
+                OperationRows.Pass(sql, row.Id, pending, row.Epoch + 1);
+            return new AcquireResult(AcquireOutcome.Acquired, row.Epoch + 1, PreviousSilo: row.Silo);
+        });
 
     public ValueTask<GrainLocation?> LocateAsync(GrainId grain, CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
-
-    public ValueTask<StoredOperation?> FindOperationAsync(GrainId grain, string operation, CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
+        ValueTask.FromResult(readers.Read(sql =>
+            GrainRow.Find(sql, grain) is { DeletedAt: null } row ? new GrainLocation(row.Owner, row.Silo) : null));
 
     public ValueTask<BeginResult> BeginAsync(GrainId grain, Fence fence, string operation, string hash,
         ReadOnlyMemory<byte> request, CancellationToken cancellationToken) =>
         writer.WriteAsync(sql =>
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThan(operation.Length, Limits.OperationLengthMax);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(request.Length, Limits.EntryBytesMax);
             if (GrainRow.FindOwned(sql, grain, fence) is not { } row)
                 return new BeginResult(BeginOutcome.Fenced);
-            var known = OperationRow.Find(sql, row.Id, operation);
+            var known = OperationRows.Find(sql, row.Id, operation);
             if (known is null)
             {
-                OperationRow.Insert(sql, row.Id, operation, hash, fence.Epoch, Now);
+                OperationRows.Insert(sql, row.Id, operation, hash, request, fence.Epoch, Now);
                 return new BeginResult(BeginOutcome.Begun);
             }
             if (known.Hash != hash)
                 return new BeginResult(BeginOutcome.Conflict);
             if (known.Status == OperationStatus.Committed)
                 return new BeginResult(BeginOutcome.Committed, known.Result);
-            if (known.Status == OperationStatus.Pending && known.Epoch == fence.Epoch)
-                return new BeginResult(BeginOutcome.Pending);
-            OperationRow.Update(sql, row.Id, operation, OperationStatus.Pending, fence.Epoch, null, Now);
-            return new BeginResult(known.Status == OperationStatus.Pending ? BeginOutcome.TakenOver : BeginOutcome.Begun);
+            if (known.Status != OperationStatus.Pending)
+            {
+                OperationRows.Restart(sql, row.Id, operation, request, fence.Epoch, Now);
+                return new BeginResult(BeginOutcome.Begun);
+            }
+            OperationRows.Pass(sql, row.Id, operation, fence.Epoch);
+            return new BeginResult(known.Epoch == fence.Epoch ? BeginOutcome.Pending : BeginOutcome.TakenOver);
         });
+
+    public ValueTask<StoredOperation?> FindOperationAsync(GrainId grain, string operation, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(readers.Read(sql =>
+            GrainRow.Find(sql, grain) is { } row ? OperationRows.Find(sql, row.Id, operation) : null));
 
     public ValueTask<CommitResult> CommitAsync(
         GrainId grain, Fence fence, GrainCommit commit, CancellationToken cancellationToken) =>
@@ -83,7 +98,7 @@ sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimePr
                 return new CommitResult(CommitOutcome.Fenced);
             if (commit.Operation is { } operation)
             {
-                var known = OperationRow.Find(sql, row.Id, operation);
+                var known = OperationRows.Find(sql, row.Id, operation);
                 if (known is null or { Status: OperationStatus.Failed or OperationStatus.Cancelled })
                     return new CommitResult(CommitOutcome.NotBegun);
                 if (known.Hash != commit.Hash)
@@ -102,9 +117,9 @@ sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimePr
         {
             if (GrainRow.FindOwned(sql, grain, fence) is not { } row)
                 return WriteOutcome.Fenced;
-            if (OperationRow.Find(sql, row.Id, operation) is not { Status: OperationStatus.Pending })
+            if (OperationRows.Find(sql, row.Id, operation) is not { Status: OperationStatus.Pending })
                 return WriteOutcome.NotFound;
-            OperationRow.Update(sql, row.Id, operation, status, fence.Epoch, null, Now);
+            OperationRows.End(sql, row.Id, operation, status, fence.Epoch, null, Now);
             return WriteOutcome.Done;
         });
 
@@ -115,7 +130,7 @@ sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimePr
                 return null;
             var log = sql.Rows("SELECT entry FROM log WHERE grain = $1 ORDER BY position", r => r.GetFieldValue<byte[]>(0), id);
             var parts = sql.Rows("SELECT data FROM journal WHERE grain = $1 ORDER BY start", r => r.GetFieldValue<byte[]>(0), id);
-            return new GrainSnapshot(summary, log, [.. parts.SelectMany(p => p)], []);
+            return new GrainSnapshot(summary, log, [.. parts.SelectMany(p => p)], OperationRows.Pending(sql, id));
         }));
 
     public ValueTask<GrainSummary?> DescribeAsync(GrainId grain, CancellationToken cancellationToken) =>
@@ -148,6 +163,8 @@ sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimePr
                 : null));
 
     long Now => time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    bool IsDeleted(GrainRow? row) => row?.DeletedAt > Now - (long)Limits.TombstoneAge.TotalMilliseconds;
 
     static void Check(GrainId grain)
     {

@@ -7,20 +7,59 @@ namespace Hearth.Actors.Storage.Redis;
 /// separate connections, on one server or two.</summary>
 public sealed class RedisStore : IAsyncDisposable
 {
-    RedisStore()
+    readonly RedisLink _control;
+    readonly RedisLink _members;
+
+    RedisStore(RedisLink control, RedisLink members, RedisKeys keys, ILogger logger)
     {
+        (_control, _members) = (control, members);
+        Grains = new RedisGrainStore(control, keys, new RedisGrainIndex(control, keys, logger));
+        Membership = new RedisMembershipStore(members, keys);
     }
 
-    public IGrainStore Grains => throw new NotImplementedException();
+    public IGrainStore Grains { get; }
     public IBlobStore Blobs => throw new NotImplementedException();
-    public IMembershipStore Membership => throw new NotImplementedException();
+    public IMembershipStore Membership { get; }
 
     /// <exception cref="StoreException">Redis cannot be reached, or is not fit: the message says what to do.</exception>
-    public static ValueTask<RedisStore> ConnectAsync(
-        RedisOptions options, TimeProvider time, ILogger logger, CancellationToken cancellationToken) =>
-        throw new NotImplementedException($"{options}{time}{logger}{cancellationToken}");
+    public static async ValueTask<RedisStore> ConnectAsync(
+        RedisOptions options, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
+    {
+        var keys = new RedisKeys(options.Cluster);
+        var control = await LinkAsync("control", options, time, logger, cancellationToken);
+        try
+        {
+            // Beats have a connection of their own: a large transcript must not delay them.
+            var members = await LinkAsync("members", options, time, logger, cancellationToken);
+            return new RedisStore(control, members, keys, logger);
+        }
+        catch
+        {
+            await control.DisposeAsync();
+            throw;
+        }
+    }
 
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+    public async ValueTask DisposeAsync()
+    {
+        await _control.DisposeAsync();
+        await _members.DisposeAsync();
+    }
+
+    static async Task<RedisLink> LinkAsync(
+        string role, RedisOptions options, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
+    {
+        var connector = new RedisConnector(options.Control, role, options.Timeout, time, logger);
+        try
+        {
+            return await RedisLink.ConnectAsync(connector, options.Timeout, time, logger, cancellationToken);
+        }
+        catch
+        {
+            connector.Dispose();
+            throw;
+        }
+    }
 }
 
 public sealed record RedisOptions

@@ -1,8 +1,9 @@
 using System.Text;
+using Hearth.Actors;
 using Hearth.Actors.Storage;
 using Xunit;
 
-namespace Hearth.Actors.Tests.Storage;
+namespace Hearth.Tests.Shared;
 
 /// <summary>What every grain store must do. A store's own test class gives the store.</summary>
 public abstract class GrainStoreProperties
@@ -20,7 +21,8 @@ public abstract class GrainStoreProperties
         var refused = await Store.AcquireAsync(Grain, "s2", "b", null, Stop);
         Assert.Equal(new AcquireResult(AcquireOutcome.Owned, 0, new GrainOwner("s1", 1, "a")), refused);
         Assert.Equal(AcquireOutcome.Owned, (await Store.AcquireAsync(Grain, "s2", "b", "x", Stop)).Outcome);
-        Assert.Equal(new AcquireResult(AcquireOutcome.Acquired, 2), await Store.AcquireAsync(Grain, "s2", "b", "a", Stop));
+        Assert.Equal(new AcquireResult(AcquireOutcome.Acquired, 2, PreviousSilo: "s1"),
+            await Store.AcquireAsync(Grain, "s2", "b", "a", Stop));
     }
 
     [Fact]
@@ -30,6 +32,86 @@ public abstract class GrainStoreProperties
         Assert.Equal(WriteOutcome.Done, await Store.ReleaseAsync(Grain, fence, Stop));
         Assert.Equal(WriteOutcome.Fenced, await Store.ReleaseAsync(Grain, fence, Stop));
         Assert.Equal(2, (await OwnAsync("b")).Epoch);
+    }
+
+    [Fact]
+    public async Task AGrainIsFoundWhereItIsOrWasLast()
+    {
+        Assert.Null(await Store.LocateAsync(Grain, Stop));
+        var fence = await OwnAsync("a");
+        Assert.Equal(new GrainLocation(new GrainOwner("s1", 1, "a"), "s1"), await Store.LocateAsync(Grain, Stop));
+        await Store.ReleaseAsync(Grain, fence, Stop);
+        Assert.Equal(new GrainLocation(null, "s1"), await Store.LocateAsync(Grain, Stop));
+        var next = await Store.AcquireAsync(Grain, "s2", "b", null, Stop);
+        Assert.Equal(new AcquireResult(AcquireOutcome.Acquired, 2, PreviousSilo: "s1"), next);
+        await Store.DeleteAsync(Grain, Stop);
+        Assert.Null(await Store.LocateAsync(Grain, Stop));
+    }
+
+    [Fact]
+    public async Task HandingOverMovesOwnershipAndTheRunningOperationInOneStep()
+    {
+        var source = await OwnAsync("a");
+        await Store.BeginAsync(Grain, source, "t1", "h", "request"u8.ToArray(), Stop);
+        await Store.BeginAsync(Grain, source, "t2", "h", default, Stop);
+        var moved = await Store.HandOverAsync(Grain, source, "s2", "b", "t1", Stop);
+        Assert.Equal(new AcquireResult(AcquireOutcome.Acquired, 2, PreviousSilo: "s1"), moved);
+        Assert.Equal(new GrainLocation(new GrainOwner("s2", 2, "b"), "s2"), await Store.LocateAsync(Grain, Stop));
+        var again = await Store.HandOverAsync(Grain, source, "s2", "c", "t1", Stop);
+        Assert.Equal(new AcquireResult(AcquireOutcome.Fenced), again);
+        Assert.Equal(CommitOutcome.Fenced, (await Store.CommitAsync(Grain, source, Step("t1", "h", 0, "x"), Stop)).Outcome);
+
+        var target = new Fence(2, "b");
+        Assert.Equal(BeginOutcome.Pending, (await Store.BeginAsync(Grain, target, "t1", "h", default, Stop)).Outcome);
+        Assert.Equal(BeginOutcome.TakenOver, (await Store.BeginAsync(Grain, target, "t2", "h", default, Stop)).Outcome);
+        Assert.Equal("request"u8.ToArray(), (await Store.FindOperationAsync(Grain, "t1", Stop))!.Request);
+        Assert.Equal(CommitOutcome.Done, (await Store.CommitAsync(Grain, target, Step("t1", "h", 0, "x"), Stop)).Outcome);
+        await Store.DeleteAsync(Grain, Stop);
+        Assert.Equal(AcquireOutcome.Deleted, (await Store.HandOverAsync(Grain, target, "s3", "d", null, Stop)).Outcome);
+    }
+
+    [Fact]
+    public async Task APendingOperationKeepsItsRequestAndACommittedOneItsResult()
+    {
+        Assert.Null(await Store.FindOperationAsync(Grain, "t1", Stop));
+        var fence = await OwnAsync("a");
+        Assert.Null(await Store.FindOperationAsync(Grain, "t1", Stop));
+        await Store.BeginAsync(Grain, fence, "t1", "hash of it", "first"u8.ToArray(), Stop);
+        await Store.BeginAsync(Grain, fence, "t1", "hash of it", "second"u8.ToArray(), Stop);
+        await Store.BeginAsync(Grain, fence, "t0", "h", default, Stop);
+        var pending = await Store.FindOperationAsync(Grain, "t1", Stop);
+        Assert.Equal(("t1", OperationStatus.Pending, "hash of it", 1L), (pending!.Id, pending.Status, pending.Hash, pending.Epoch));
+        Assert.Equal("first"u8.ToArray(), pending.Request);
+        Assert.Null(pending.Result);
+        var listed = (await Store.ReadAsync(Grain, Stop))!.Pending;
+        Assert.Equal([pending with { Request = null }, new("t0", OperationStatus.Pending, "h", 1, null, null)], listed);
+
+        await Store.CommitAsync(Grain, fence, Step("t1", "hash of it", 0, "x"), Stop);
+        var committed = await Store.FindOperationAsync(Grain, "t1", Stop);
+        Assert.Equal((OperationStatus.Committed, "result of t1"), (committed!.Status, Encoding.UTF8.GetString(committed.Result!)));
+        Assert.Null(committed.Request);
+        await Store.EndAsync(Grain, fence, "t0", OperationStatus.Failed, Stop);
+        var failed = new StoredOperation("t0", OperationStatus.Failed, "h", 1, null, null);
+        Assert.Equal(failed, await Store.FindOperationAsync(Grain, "t0", Stop));
+        Assert.Empty((await Store.ReadAsync(Grain, Stop))!.Pending);
+    }
+
+    [Fact]
+    public async Task NamesOfAnyCharactersDoNotMeet()
+    {
+        GrainId[] grains = [new("a", "b/c"), new("a/b", "c"), new("}", "x"), new("{", "x"), new("a}", "{b}"), new("%", "é\n ")];
+        foreach (var grain in grains)
+        {
+            Assert.Equal(1, (await Store.AcquireAsync(grain, "s1", "a", null, Stop)).Epoch);
+            var step = Step(null, null, 0, grain.ToString()) with { IndexKey = "k" };
+            Assert.Equal(CommitOutcome.Done, (await Store.CommitAsync(grain, new Fence(1, "a"), step, Stop)).Outcome);
+        }
+        foreach (var grain in grains)
+        {
+            Assert.Equal(grain.ToString(), Encoding.UTF8.GetString((await Store.ReadAsync(grain, Stop))!.Log.Single()));
+            Assert.Equal(grain, await Store.FindAsync(grain.Scope, "k", Stop));
+            Assert.Equal([grain], (await Store.ListAsync(grain.Scope, 10, Stop)).Select(s => s.Id));
+        }
     }
 
     [Fact]
@@ -45,6 +127,7 @@ public abstract class GrainStoreProperties
             Assert.Equal(CommitOutcome.Fenced, (await Store.CommitAsync(Grain, stale, Step("t1", "h", 0, "x"), Stop)).Outcome);
             Assert.Equal(WriteOutcome.Fenced, await Store.EndAsync(Grain, stale, "t1", OperationStatus.Failed, Stop));
             Assert.Equal(WriteOutcome.Fenced, await Store.ReleaseAsync(Grain, stale, Stop));
+            Assert.Equal(AcquireOutcome.Fenced, (await Store.HandOverAsync(Grain, stale, "s1", "c", null, Stop)).Outcome);
         }
         Assert.Empty((await Store.ReadAsync(Grain, Stop))!.Log);
     }

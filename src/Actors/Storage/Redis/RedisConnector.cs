@@ -1,0 +1,129 @@
+using System.Net;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace Hearth.Actors.Storage.Redis;
+
+/// <summary>Opens connections to one Redis and looks whether it is fit to hold what must last.</summary>
+sealed partial class RedisConnector : IDisposable
+{
+    static readonly Version _oldest = new(6, 0);
+
+    readonly ConfigurationOptions _options;
+    readonly SocketManager _sockets;
+    readonly TimeProvider _time;
+    readonly TimeSpan _timeout;
+    readonly ILogger _logger;
+    bool _warned;
+
+    /// <param name="role">What the connection is for: shown to operators in messages and in CLIENT LIST.</param>
+    /// <exception cref="StoreException">The address cannot be read.</exception>
+    public RedisConnector(string address, string role, TimeSpan timeout, TimeProvider time, ILogger logger)
+    {
+        (_time, _timeout, _logger) = (time, timeout, logger);
+        _options = Parse(address);
+        Name = $"Redis ({role}) at {string.Join(", ", _options.EndPoints.Select(Text))}";
+        _sockets = new SocketManager($"hearth-{role}", useHighPrioritySocketThreads: true);
+        var milliseconds = (int)timeout.TotalMilliseconds;
+        _options.ClientName = $"hearth-{role}";
+        _options.SocketManager = _sockets;
+        _options.AbortOnConnectFail = true;
+        _options.ConnectRetry = 1;
+        _options.ConnectTimeout = milliseconds;
+        _options.SyncTimeout = milliseconds;
+        _options.ResponseTimeout = milliseconds * 2;
+        _options.KeepAlive = 1;
+        _options.TieBreaker = "";
+        _options.ConfigurationChannel = "";
+        // No subscription, so no second socket; nothing that could harm a server is ever sent.
+        _options.CommandMap = CommandMap.Create(["SUBSCRIBE", "PSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "PUBLISH"], available: false);
+    }
+
+    public string Name { get; }
+
+    /// <summary>As the last connection told.</summary>
+    public bool IsCluster { get; private set; }
+
+    public void Dispose() => _sockets.Dispose();
+
+    /// <exception cref="StoreException">It cannot be reached, or is not fit.</exception>
+    public async Task<ConnectionMultiplexer> OpenAsync(CancellationToken cancellationToken)
+    {
+        ConnectionMultiplexer? connection = null;
+        var log = new StringWriter();
+        try
+        {
+            var opening = ConnectionMultiplexer.ConnectAsync(_options.Clone(), log);
+            _ = opening.ContinueWith(t => t.Exception, TaskScheduler.Default);
+            connection = await opening.WaitAsync(_timeout * 3, _time, cancellationToken);
+            await CheckAsync(connection, cancellationToken);
+            return connection;
+        }
+        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            connection?.Close(allowCommandsToComplete: false);
+            throw Failed(e, log.ToString());
+        }
+        catch
+        {
+            connection?.Close(allowCommandsToComplete: false);
+            throw;
+        }
+    }
+
+    StoreException Failed(Exception e, string log)
+    {
+        var all = log + e;
+        var reason =
+            all.Contains("WRONGPASS", StringComparison.Ordinal) || all.Contains("invalid password", StringComparison.Ordinal)
+                ? "the password is wrong"
+            : all.Contains("NOAUTH", StringComparison.Ordinal) ? "it wants a password: add ,password=… to the address"
+            : all.Contains("LOADING", StringComparison.Ordinal) ? "it is loading its data after a start"
+            : all.Contains("AuthenticationFailure", StringComparison.Ordinal) ? "it did not accept the password"
+            : "is it running, and is the address right?";
+        return new StoreException($"{Name} cannot be used: {reason} ({e.Message})", e);
+    }
+
+    async Task CheckAsync(ConnectionMultiplexer connection, CancellationToken cancellationToken)
+    {
+        var servers = connection.GetEndPoints().Select(e => connection.GetServer(e)).Where(s => s.IsConnected).ToList();
+        if (servers.Count > 0 && servers.All(s => s.IsSlave))
+            throw new StoreException($"{Name} is a read-only replica: name the primary.");
+        if (servers.Find(s => !s.IsSlave) is { } primary && primary.Version < _oldest)
+            throw new StoreException($"{Name} is Redis {primary.Version}; {_oldest} or newer is needed.");
+        IsCluster = servers.Exists(s => s.ServerType == ServerType.Cluster);
+        var info = (string?)await connection.GetDatabase().ExecuteAsync("INFO", ["memory"], CommandFlags.DemandMaster)
+            .WaitAsync(_timeout, _time, cancellationToken) ?? "";
+        if (!_warned && EvictionPolicy().Match(info) is { Success: true } policy && policy.Groups[1].Value != "noeviction")
+        {
+            _warned = true;
+            LogEvicts(_logger, Name, policy.Groups[1].Value);
+        }
+    }
+
+    static ConfigurationOptions Parse(string address)
+    {
+        try
+        {
+            var options = ConfigurationOptions.Parse(address);
+            if (options.EndPoints.Count == 0)
+                throw new ArgumentException("it names no host.");
+            options.SetDefaultPorts();
+            return options;
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or OverflowException)
+        {
+            throw new StoreException($"The address of Redis cannot be read ({e.Message}): host:port[,password=…] is expected.", e);
+        }
+    }
+
+    static string Text(EndPoint address) => address is DnsEndPoint dns ? $"{dns.Host}:{dns.Port}" : $"{address}";
+
+    [GeneratedRegex(@"maxmemory_policy:(\S+)")]
+    private static partial Regex EvictionPolicy();
+
+    [LoggerMessage(EventId = 153, Level = LogLevel.Warning, Message =
+        "{Redis} drops data when it is full (maxmemory-policy {Policy}): conversations would be lost. Set maxmemory-policy noeviction")]
+    static partial void LogEvicts(ILogger logger, string redis, string policy);
+}

@@ -1,0 +1,1 @@
+return redis.call('HGET', KEYS[8], 'data')

@@ -1,0 +1,208 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Xunit;
+
+namespace Hearth.Tests.Shared;
+
+/// <summary>A real redis-server on a free port with a directory of its own, for a test to pause, kill, fill and roll back.
+/// Without one installed the test is skipped.</summary>
+public sealed class RedisServer : IDisposable
+{
+    readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("hearth-redis-");
+    readonly string[] _options;
+    readonly bool _cluster;
+    Process? _process;
+    TaskCompletionSource _ready = new();
+
+    RedisServer(bool cluster, string[] options) => (_cluster, _options, Port) = (cluster, options, FreePort());
+
+    public int Port { get; }
+    public string Address => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Port}");
+
+    /// <summary>The append-only file that a restart reads.</summary>
+    public string LogPath => Directory.GetFiles(_directory.FullName, "*.incr.aof", SearchOption.AllDirectories).Single();
+
+    static string? Program { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+        .Select(d => Path.Combine(d, "redis-server")).FirstOrDefault(File.Exists);
+
+    /// <param name="options">Lines of redis.conf, such as <c>--requirepass</c>, <c>secret</c>.</param>
+    public static RedisServer Start(params string[] options) => Start(false, options);
+
+    /// <summary>Of a Redis Cluster with this many masters, all slots served.</summary>
+    public static RedisServer[] StartCluster(int masters)
+    {
+        var servers = Enumerable.Range(0, masters).Select(_ => Start(true, [])).ToArray();
+        for (var i = 0; i < masters; i++)
+        {
+            servers[i].Ask("CLUSTER", "ADDSLOTSRANGE",
+                Text(16384 * i / masters), Text((16384 * (i + 1) / masters) - 1));
+            servers[i].Ask("CLUSTER", "MEET", "127.0.0.1", Text(servers[0].Port));
+        }
+        foreach (var server in servers)
+        {
+            var deadline = Stopwatch.StartNew();
+            while (!server.Ask("CLUSTER", "INFO").Contains("cluster_state:ok", StringComparison.Ordinal)
+                || server.Ask("CLUSTER", "NODES").Split('\n').Count(l => l.Contains("connected", StringComparison.Ordinal)) < masters)
+            {
+                Assert.True(deadline.Elapsed < TimeSpan.FromSeconds(30), "the cluster did not come together");
+                Thread.Yield();
+            }
+        }
+        return servers;
+    }
+
+    /// <summary>Starts it again after a kill, on what its disk holds. Returns before it has loaded it.</summary>
+    public void Run(params string[] options)
+    {
+        _ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        string[] all =
+        [
+            "--port", Text(Port), "--bind", "127.0.0.1", "--dir", _directory.FullName, "--save", "", "--appendonly", "yes",
+            "--cluster-enabled", _cluster ? "yes" : "no", .. _options, .. options,
+        ];
+        var process = Process.Start(new ProcessStartInfo(Program!, all) { RedirectStandardOutput = true })!;
+        var ready = _ready;
+        process.OutputDataReceived += (_, e) =>
+        {
+            if (e.Data is null)
+                ready.TrySetException(new InvalidOperationException("redis-server ended before it was ready."));
+            else if (e.Data.Contains("Ready to accept connections", StringComparison.Ordinal))
+                ready.TrySetResult();
+        };
+        process.BeginOutputReadLine();
+        _process = process;
+    }
+
+    public Task ReadyAsync() => _ready.Task.WaitAsync(TimeSpan.FromSeconds(30));
+
+    public async Task RestartAsync(params string[] options)
+    {
+        Kill();
+        Run(options);
+        await ReadyAsync();
+    }
+
+    public void Kill()
+    {
+        if (_process is null)
+            return;
+        _process.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+        _process = null;
+    }
+
+    /// <summary>It keeps its connections and answers nothing.</summary>
+    public void Pause() => Signal("STOP");
+
+    public void Resume() => Signal("CONT");
+
+    /// <summary>What a machine that lost its power may leave: the log without its end.</summary>
+    public void CutLog(long length)
+    {
+        using var log = new FileStream(LogPath, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        log.SetLength(length);
+    }
+
+    /// <summary>One command over a connection of its own; lists come as lines, errors with their first word.</summary>
+    public string Ask(params string[] words)
+    {
+        using var client = new TcpClient(AddressFamily.InterNetwork) { ReceiveTimeout = 30_000 };
+        client.Connect(IPAddress.Loopback, Port);
+        using var stream = client.GetStream();
+        var password = Array.IndexOf(_options, "--requirepass");
+        if (password >= 0)
+            Exchange(stream, ["AUTH", _options[password + 1]]);
+        return Exchange(stream, words);
+    }
+
+    public void Dispose()
+    {
+        Kill();
+        _directory.Delete(recursive: true);
+    }
+
+    static RedisServer Start(bool cluster, string[] options)
+    {
+        if (Program is null)
+            Assert.Skip("redis-server is not installed.");
+        var server = new RedisServer(cluster, options);
+        try
+        {
+            server.Run();
+            server.ReadyAsync().GetAwaiter().GetResult();
+            return server;
+        }
+        catch
+        {
+            server.Dispose();
+            throw;
+        }
+    }
+
+    static string Exchange(NetworkStream stream, string[] words)
+    {
+        var request = new StringBuilder().Append(CultureInfo.InvariantCulture, $"*{words.Length}\r\n");
+        foreach (var word in words)
+            request.Append(CultureInfo.InvariantCulture, $"${Encoding.UTF8.GetByteCount(word)}\r\n{word}\r\n");
+        stream.Write(Encoding.UTF8.GetBytes(request.ToString()));
+        return Reply(stream);
+    }
+
+    static string Reply(NetworkStream stream)
+    {
+        var line = Line(stream);
+        var rest = line[1..];
+        switch (line[0])
+        {
+            case '*':
+                return string.Join('\n', Enumerable.Range(0, Math.Max(0, Number(rest))).Select(_ => Reply(stream)));
+            case '$' when Number(rest) < 0:
+                return "";
+            case '$':
+                var bytes = new byte[Number(rest) + 2];
+                stream.ReadExactly(bytes);
+                return Encoding.UTF8.GetString(bytes.AsSpan(..^2));
+            default:
+                return rest;
+        }
+    }
+
+    static string Line(NetworkStream stream)
+    {
+        var line = new StringBuilder();
+        for (var b = stream.ReadByte(); b != '\n'; b = stream.ReadByte())
+        {
+            if (b < 0)
+                throw new EndOfStreamException("redis-server closed the connection.");
+            line.Append((char)b);
+        }
+        return line.ToString().TrimEnd('\r');
+    }
+
+    void Signal(string signal)
+    {
+        using var shell = Process.Start("/bin/sh", ["-c", $"kill -{signal} {_process!.Id}"]);
+        shell.WaitForExit();
+    }
+
+    /// <summary>Low enough for the port of the cluster's bus, which is 10,000 higher.</summary>
+    static int FreePort()
+    {
+        while (true)
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, 0);
+            listener.Start();
+            var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+            if (port < 55_000)
+                return port;
+        }
+    }
+
+    static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
+
+    static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}
