@@ -67,4 +67,53 @@ public static class Limits
 
     /// <summary>One blob's way to the spill server or from it.</summary>
     public static readonly TimeSpan BlobTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>A message goes in parts of this size, so that calls take turns; larger ones where one call has the connection.</summary>
+    public const int PeerFrameBytesMax = 64 << 10;
+    public const int PeerBulkFrameBytesMax = 1 << 20;
+
+    /// <summary>What the receiver of a call holds unread, beside one message; the sender waits. Part of the protocol.</summary>
+    public const int PeerWindowBytes = 256 << 10;
+    public const int PeerBulkWindowBytes = 16 << 20;
+
+    public const int PeerMethodBytesMax = 128;
+    public const int PeerErrorBytesMax = 1024;
+    public const int PeerSecretBytesMin = 16;
+
+    /// <summary>Calls of one connection, connections that a server takes, and bulk connections to one peer.</summary>
+    public const int PeerCallsMax = 16 << 10;
+    public const int PeerConnectionsMax = 1024;
+    public const int PeerBulkConnectionsMax = 16;
+
+    /// <summary>Connections beyond that which are still told why they are refused.</summary>
+    public const int PeerRefusalsMax = 64;
+
+    /// <summary>How long a server rests that could not accept a connection.</summary>
+    public static readonly TimeSpan PeerAcceptPause = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Received messages of a process that are not disposed of yet; one more ends its call.</summary>
+    public const long PeerReceivedBytesMax = 1L << 30;
+
+    /// <summary>Buffers kept for the next large message.</summary>
+    public const long PeerBuffersKeptBytes = 64 << 20;
+
+    /// <summary>Frames up to this size are copied and written together; this many bytes of them may wait.</summary>
+    public const int PeerCopiedBytesMax = 8 << 10;
+    public const int PeerQueuedBytesMax = 64 << 10;
+
+    /// <summary>The same with what may not wait (credit, aborts): a peer that lets so much pile up is given up.</summary>
+    public const int PeerControlBytesMax = 1 << 20;
+
+    public static readonly TimeSpan PeerConnect = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan PeerHandshake = TimeSpan.FromSeconds(1);
+
+    /// <summary>Each side of a connection gives signs of life, and holds the other for lost after so many intervals without one.</summary>
+    public static readonly TimeSpan PeerBeat = TimeSpan.FromMilliseconds(400);
+    public const int PeerSilentBeats = 4;
+
+    /// <summary>A bulk connection without calls is kept for so many intervals: half a minute.</summary>
+    public const int PeerBulkIdleBeats = 75;
+
+    /// <summary>How long a stopping server waits for handlers that it has cancelled.</summary>
+    public static readonly TimeSpan PeerStop = TimeSpan.FromSeconds(1);
 }
