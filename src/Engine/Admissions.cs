@@ -110,8 +110,7 @@ sealed partial class Admissions(
         }
 
         var from = cached / memory.BlockTokens * memory.BlockTokens;
-        var job = new RestoreJob(
-            sequence, sequence.Request.Spill!, sequence.Cache.Blocks.Memory, from, reusable, sequence.Request.Cancellation);
+        var job = new RestoreJob(sequence, sequence.Request, sequence.Cache.Blocks.Memory, from, reusable);
         if (!tryRestore(job))
         {
             Announce(sequence, "too many restores under way", true);

@@ -13,7 +13,6 @@ sealed partial class EngineLoop
 {
     readonly IModelRunner _runner;
     readonly KvMemory _memory;
-    readonly KvBlob _format;
     readonly EngineMetrics _metrics;
     readonly TimeProvider _time;
     readonly ILogger _log;
@@ -21,6 +20,7 @@ sealed partial class EngineLoop
     readonly Scheduler _scheduler;
     readonly Sampler _sampler;
     readonly Admissions _admissions;
+    readonly CacheCommands _commands;
     readonly Batch _batch;
     readonly float[] _logits;
     readonly float[] _raw;
@@ -29,10 +29,11 @@ sealed partial class EngineLoop
 
     /// <param name="ended">Told when a sequence has ended.</param>
     public EngineLoop(
-        IModelRunner runner, KvMemory memory, KvBlob format, EngineOptions options, Inbox inbox, Scheduler scheduler,
+        IModelRunner runner, KvMemory memory, EngineOptions options, Inbox inbox, Scheduler scheduler,
         Admissions admissions, EngineMetrics metrics, TimeProvider time, ILogger log, Action<Sequence> ended)
     {
-        (_runner, _memory, _format, _inbox, _scheduler, _admissions) = (runner, memory, format, inbox, scheduler, admissions);
+        (_runner, _memory, _inbox, _scheduler, _admissions) = (runner, memory, inbox, scheduler, admissions);
+        _commands = new CacheCommands(memory, scheduler, admissions);
         (_metrics, _time, _log, _ended) = (metrics, time, log, ended);
         _sampler = new Sampler(runner.VocabularySize);
         _batch = new Batch(options.MaxBatchTokens, options.MaxSequences);
@@ -80,24 +81,20 @@ sealed partial class EngineLoop
                 case EngineMessage.Restored restored:
                     _admissions.EndRestore(restored.Job);
                     break;
-                case EngineMessage.Export export:
-                    Export(export);
-                    break;
-                case EngineMessage.Drop drop:
-                    Drop(drop.Cache);
-                    drop.Answer.SetResult();
+                case EngineMessage.CacheCommand command:
+                    _commands.Do(command);
                     break;
             }
         }
     }
 
-    /// <summary>Ends what was cancelled, and notes whose reader is behind.</summary>
+    /// <summary>Ends what was cancelled or suspended, and notes whose reader is behind.</summary>
     void Sweep()
     {
         for (var i = _scheduler.Waiting.Count - 1; i >= 0; i--)
         {
             var sequence = _scheduler.Waiting[i];
-            if (!EndIfCancelled(sequence) && sequence.IsPaused && sequence.HasRoom)
+            if (!EndIfAsked(sequence) && sequence.IsPaused && sequence.HasRoom)
             {
                 Pause(sequence, false);
             }
@@ -106,18 +103,24 @@ sealed partial class EngineLoop
         for (var i = _scheduler.Running.Count - 1; i >= 0; i--)
         {
             var sequence = _scheduler.Running[i];
-            if (sequence.State == SequenceState.Running && !EndIfCancelled(sequence) && sequence.HasRoom == sequence.IsPaused)
+            if (sequence.State == SequenceState.Running && !EndIfAsked(sequence) && sequence.HasRoom == sequence.IsPaused)
             {
                 Pause(sequence, !sequence.HasRoom);
             }
         }
     }
 
-    bool EndIfCancelled(Sequence sequence)
+    bool EndIfAsked(Sequence sequence)
     {
         if (sequence.Request.Cancellation.IsCancellationRequested)
         {
             Fail(sequence, TurnError.Cancelled, "The request was cancelled.", sequence.Request.Keep);
+            return true;
+        }
+
+        if (sequence.Request.Suspension.IsCancellationRequested)
+        {
+            End(sequence, new TokenChunk { Kind = TokenChunkKind.Suspended }, sequence.Request.Keep);
             return true;
         }
 
@@ -245,33 +248,6 @@ sealed partial class EngineLoop
         }
     }
 
-    void Export(EngineMessage.Export export)
-    {
-        try
-        {
-            var held = _memory.TryExport(export.Cache, export.Chunk, _format, out var blob, out var tokens);
-            export.Answer.SetResult(held ? (blob, tokens) : null);
-        }
-        catch (OutOfMemoryException e)
-        {
-            export.Answer.SetException(e);
-        }
-    }
-
-    void Drop(CacheId cache)
-    {
-        _memory.Drop(cache);
-        for (var i = 0; i < _scheduler.Running.Count; i++)
-        {
-            _scheduler.Running[i].IsDropped |= _scheduler.Running[i].Cache.Id == cache;
-        }
-
-        for (var i = 0; i < _scheduler.Waiting.Count; i++)
-        {
-            _scheduler.Waiting[i].IsDropped |= _scheduler.Waiting[i].IsAnnounced && _scheduler.Waiting[i].Cache.Id == cache;
-        }
-    }
-
     /// <summary>What ran in the failed step cannot go on: its keys and values are not known to be right.
     /// Outside a step nothing is known to be right, and what waits would only fail again.</summary>
     void FailStep(Exception e)
@@ -309,11 +285,8 @@ sealed partial class EngineLoop
                 case EngineMessage.Submitted submitted:
                     Fail(submitted.Sequence, TurnError.Draining, "The engine stops.", false);
                     break;
-                case EngineMessage.Export export:
-                    export.Answer.SetResult(null);
-                    break;
-                case EngineMessage.Drop drop:
-                    drop.Answer.SetResult();
+                case EngineMessage.CacheCommand command:
+                    CacheCommands.Refuse(command);
                     break;
             }
         }
@@ -342,6 +315,7 @@ sealed partial class EngineLoop
         _admissions.Unblock();
         Pause(sequence, false);
         sequence.Cancelled.Unregister();
+        sequence.Suspended.Unregister();
         _scheduler.Finish(sequence);
         sequence.Write(last);
         sequence.Complete();

@@ -16,12 +16,11 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
     readonly EngineOptions _options;
     readonly IDisposable[] _owned;
     readonly KvMemory _memory;
-    readonly KvBlob _format;
     readonly Inbox _inbox;
     readonly EngineMetrics _metrics;
     readonly Restorer _restorer;
     readonly Thread _thread;
-    readonly SemaphoreSlim _commands = new(Limits.CommandsMax);
+    readonly CacheTransfers _transfers;
     readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     long _order;
     int _queued;
@@ -39,16 +38,17 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         var context = Math.Min(model.ContextLength, runner.ContextLength);
         Model = model with { ContextLength = (int)Math.Min(context, (long)blocks.Count * blocks.BlockTokens) };
         _memory = new KvMemory(blocks, options.HostMemoryBytes);
-        _format = new KvBlob(model.Fingerprint, blocks.BlockTokens, blocks.TokenBytes);
+        var format = new KvBlob(model.Fingerprint, blocks.BlockTokens, blocks.TokenBytes);
         _inbox = new Inbox(options.MaxQueue + options.MaxSequences + Limits.CommandsMax);
         _metrics = new EngineMetrics(model.Name, blocks.Count, blocks.BlockTokens, options.HostMemoryBytes);
         _restorer = new Restorer(
-            _format, _memory.Host, options.MaxSequences, time, job => _inbox.TryPost(new EngineMessage.Restored(job)));
+            format, _memory.Host, options.MaxSequences, time, job => _inbox.TryPost(new EngineMessage.Restored(job)));
+        _transfers = new CacheTransfers(_memory, format, _inbox, Model.ContextLength);
         var scheduler = new Scheduler(options.MaxBatchTokens);
         var admissions = new Admissions(
             _memory, scheduler, _metrics, options.MaxSequences, log, _restorer.TryStart, _ => Interlocked.Decrement(ref _queued));
         var loop = new EngineLoop(
-            runner, _memory, _format, options, _inbox, scheduler, admissions, _metrics, time, log, _ => End());
+            runner, _memory, options, _inbox, scheduler, admissions, _metrics, time, log, _ => End());
         _thread = new Thread(loop.Run) { Name = "hearth-engine", IsBackground = true };
         _thread.Start();
     }
@@ -79,6 +79,8 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
 
     public int ChunkTokens => Limits.ChunkTokens;
 
+    public int BlockTokens => _memory.BlockTokens;
+
     internal KvMemory Memory => _memory;
 
     public TurnError TrySubmit(TokenRequest request, out ChannelReader<TokenChunk>? chunks)
@@ -108,9 +110,11 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         var sequence = new Sequence(Interlocked.Increment(ref _order), request, seed, cache, request.Prompt.Length + room);
         Interlocked.Increment(ref _alive);
         sequence.Cancelled = request.Cancellation.UnsafeRegister(static inbox => ((Inbox)inbox!).Wake(), _inbox);
+        sequence.Suspended = request.Suspension.UnsafeRegister(static inbox => ((Inbox)inbox!).Wake(), _inbox);
         if (!_inbox.TryPost(new EngineMessage.Submitted(sequence)))
         {
             sequence.Cancelled.Unregister();
+            sequence.Suspended.Unregister();
             Interlocked.Decrement(ref _queued);
             End();
             return _inbox.IsClosed ? TurnError.Draining : TurnError.Overloaded;
@@ -122,50 +126,15 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
 
     public CacheInfo DescribeCache(CacheId cache) => _memory.Describe(cache);
 
-    public async ValueTask<CacheChunk?> ExportAsync(CacheId cache, int first, CancellationToken cancellationToken)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(first);
-        var chunk = first / Limits.ChunkTokens;
-        var answer = new TaskCompletionSource<(byte[] Blob, int[] Tokens)?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        await _commands.WaitAsync(cancellationToken);
-        try
-        {
-            if (!_inbox.TryPost(new EngineMessage.Export(cache, chunk, answer)) || await answer.Task is not var (blob, tokens))
-            {
-                return null;
-            }
-
-            // Hashing and the checksum are the caller's time, not the engine's.
-            _format.Seal(blob, first, tokens);
-            return new CacheChunk(first, tokens.Length - first, blob);
-        }
-        finally
-        {
-            _commands.Release();
-        }
-    }
-
-    public int BlockTokens => _memory.BlockTokens;
+    public ValueTask<CacheChunk?> ExportAsync(CacheId cache, int first, CancellationToken cancellationToken) =>
+        _transfers.ExportAsync(cache, first, cancellationToken);
 
     public ValueTask<string?> ImportAsync(CacheId cache, string scope, ReadOnlyMemory<int> tokens, int first,
-        ReadOnlyMemory<byte> blob, CancellationToken cancellationToken) => throw new NotImplementedException();
+        ReadOnlyMemory<byte> blob, CancellationToken cancellationToken) =>
+        _transfers.ImportAsync(cache, scope, tokens, first, blob, cancellationToken);
 
-    public async ValueTask DropAsync(CacheId cache, CancellationToken cancellationToken)
-    {
-        var answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await _commands.WaitAsync(cancellationToken);
-        try
-        {
-            if (_inbox.TryPost(new EngineMessage.Drop(cache, answer)))
-            {
-                await answer.Task;
-            }
-        }
-        finally
-        {
-            _commands.Release();
-        }
-    }
+    public ValueTask DropAsync(CacheId cache, CancellationToken cancellationToken) =>
+        _transfers.DropAsync(cache, cancellationToken);
 
     /// <summary>Refuses new requests and returns when the accepted ones have ended, or throws when cancelled;
     /// caches stay exportable.</summary>
@@ -191,6 +160,7 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
 
         _inbox.Close();
         _thread.Join();
+        await _transfers.DisposeAsync();
         await _restorer.DisposeAsync();
         _metrics.Dispose();
         Array.ForEach(_owned, item => item.Dispose());

@@ -62,6 +62,9 @@ sealed class FakeRunner(FakeKv kv, int context = 4096) : IModelRunner
     /// <summary>Gives rows of NaN.</summary>
     public bool Spoils { get; set; }
 
+    /// <summary>Told before each step, from 1 on, by the engine's thread.</summary>
+    public Action<int>? OnStep { get; set; }
+
     public Exception? Failure { set => _failure = value; }
 
     long _allocatedBefore;
@@ -75,6 +78,7 @@ sealed class FakeRunner(FakeKv kv, int context = 4096) : IModelRunner
 
         Gate.Wait();
         Steps++;
+        OnStep?.Invoke(Steps);
         RowsMax = Math.Max(RowsMax, batch.Rows);
         SequencesMax = Math.Max(SequencesMax, batch.Count);
         if (Interlocked.Exchange(ref _failure, null) is { } failure)

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Hearth.Engine.Tests;
 
-sealed record Reply(int[] Tokens, TokenChunk Admitted, TokenChunk Last)
+sealed record Reply(int[] Tokens, float[] Logprobs, TokenChunk Admitted, TokenChunk Last)
 {
     public override string ToString() => $"{Last.Kind} {Last.Failure} [{string.Join(' ', Tokens)}]";
 }
@@ -70,12 +70,12 @@ sealed class Harness : IAsyncDisposable
     public static async Task<Reply> ReadAsync(ChannelReader<TokenChunk> chunks)
     {
         var all = await chunks.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync();
-        var isLast = all.Select(chunk => chunk.Kind is TokenChunkKind.Finished or TokenChunkKind.Failed).ToArray();
+        var isLast = all.Select(chunk => chunk.Kind is TokenChunkKind.Finished or TokenChunkKind.Failed or TokenChunkKind.Suspended).ToArray();
         Assert.True(isLast[^1]);
         Assert.Equal(1, isLast.Count(last => last));
         Assert.All(all.Skip(1), chunk => Assert.NotEqual(TokenChunkKind.Admitted, chunk.Kind));
-        var tokens = all.Where(chunk => chunk.Kind == TokenChunkKind.Token).Select(chunk => chunk.Token);
-        return new Reply([.. tokens], all[0], all[^1]);
+        var tokens = all.Where(chunk => chunk.Kind == TokenChunkKind.Token).ToArray();
+        return new Reply([.. tokens.Select(t => t.Token)], [.. tokens.Select(t => t.Logprob)], all[0], all[^1]);
     }
 
     /// <summary>The same request on an engine of its own: what the reply must be.</summary>

@@ -1,7 +1,8 @@
 namespace Hearth.Engine.Memory;
 
 /// <summary>The memory of the KV blocks on a device. A block holds <see cref="BlockTokens"/> positions of all layers.
-/// Two threads may use it at once as long as they touch different blocks.</summary>
+/// Two threads may use it at once as long as they touch different blocks,
+/// or one only reads positions that the other does not write.</summary>
 interface IKvBlocks
 {
     int Count { get; }

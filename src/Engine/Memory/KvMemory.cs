@@ -11,10 +11,11 @@ readonly record struct Admission(int Device, int Cached, bool Existed);
 
 /// <summary>Gives sequences their KV memory: what can be reused of it, what is new, and what is kept afterwards.
 /// Owned by the engine's thread; <see cref="Describe"/> may be called from any.</summary>
-sealed class KvMemory(IKvBlocks device, long hostBytes)
+sealed partial class KvMemory(IKvBlocks device, long hostBytes)
 {
     readonly KvSpace _space = new(device, hostBytes);
     readonly List<KvCache> _active = [];
+    readonly List<CachePin> _pins = [];
     readonly List<int> _found = [];
     readonly int[] _marks = new int[device.Count];
     int _mark;
@@ -34,10 +35,13 @@ sealed class KvMemory(IKvBlocks device, long hostBytes)
     /// <param name="own">Whether the conversation's kept cache may be taken over.</param>
     /// <param name="spare">Blocks that must be left to the active ones' growth.</param>
     /// <returns>False, with nothing changed, while active caches hold too many blocks.</returns>
-    public bool TryAdmit(KvCache cache, bool own, int spare, out Admission admission)
+    public bool TryAdmit(KvCache cache, bool own, int spare, out Admission admission) =>
+        TryAdmit(cache, own, spare, cache.Tokens.Count - 1, out admission);
+
+    bool TryAdmit(KvCache cache, bool own, int spare, int most, out Admission admission)
     {
         admission = default;
-        var wanted = cache.Tokens.Span[..(cache.Tokens.Count - 1)];
+        var wanted = cache.Tokens.Span[..most];
         var kept = own ? _space.Kept(cache) : null;
         var ownTokens = kept is null ? 0 : kept.Tokens.Span[..kept.Held].CommonPrefixLength(wanted);
         _found.Clear();
@@ -162,37 +166,13 @@ sealed class KvMemory(IKvBlocks device, long hostBytes)
         Forget(cache);
     }
 
-    /// <summary>Copies a chunk's keys and values and the ids up to its end.</summary>
-    public bool TryExport(CacheId id, int chunk, KvBlob format, out byte[] blob, out int[] tokens)
-    {
-        (blob, tokens) = ([], []);
-        var first = (long)chunk * Limits.ChunkTokens;
-        if (_space.Find(id) is not { } cache || first >= cache.Held)
-        {
-            return false;
-        }
-
-        var end = Math.Min(cache.Held, (int)first + Limits.ChunkTokens);
-        tokens = cache.Tokens.Span[..end].ToArray();
-        blob = GC.AllocateUninitializedArray<byte>(format.SizeOf(end - (int)first));
-        if (cache.Host is { } copy)
-        {
-            copy.Pieces[chunk].CopyTo(KvBlob.Payload(blob));
-        }
-        else
-        {
-            _space.Host.Export(cache.Blocks.Span[((int)first / BlockTokens)..], end - (int)first, KvBlob.Payload(blob));
-        }
-
-        return true;
-    }
-
     /// <summary>Throws if any block's references are not those of the caches that hold it. For tests and idle moments.</summary>
     public void CheckIntegrity()
     {
         _space.Pool.CheckIntegrity();
         var held = new int[_space.Pool.Total];
-        foreach (var block in _active.Concat(_space.Idle).SelectMany(cache => cache.Blocks.Memory.ToArray()))
+        var blocks = _active.Concat(_space.Idle).SelectMany(cache => cache.Blocks.Memory.ToArray());
+        foreach (var block in blocks.Concat(_pins.SelectMany(pin => pin.Blocks)))
         {
             held[block]++;
         }
@@ -210,11 +190,12 @@ sealed class KvMemory(IKvBlocks device, long hostBytes)
         var (used, mark) = (0, ++_mark);
         foreach (var active in _active)
         {
-            foreach (var block in active.Blocks.Span)
-            {
-                used += _marks[block] == mark ? 0 : 1;
-                _marks[block] = mark;
-            }
+            used += Mark(active.Blocks.Span, mark);
+        }
+
+        foreach (var pin in _pins)
+        {
+            used += Mark(pin.Blocks, mark);
         }
 
         var needed = BlocksFor(cache.Tokens.Count);
@@ -226,12 +207,25 @@ sealed class KvMemory(IKvBlocks device, long hostBytes)
         return needed + (_active.Count == 0 ? 0 : spare) <= _space.Pool.Total - used;
     }
 
+    /// <returns>How many were not marked before.</returns>
+    int Mark(ReadOnlySpan<int> blocks, int mark)
+    {
+        var marked = 0;
+        foreach (var block in blocks)
+        {
+            marked += _marks[block] == mark ? 0 : 1;
+            _marks[block] = mark;
+        }
+
+        return marked;
+    }
+
     void Forget(KvCache cache)
     {
         while (cache.Blocks.Count > 0)
         {
             var block = cache.Blocks.RemoveLast();
-            if (_space.Pool.References(block) == 1 && _space.Pool.IsFindable(block) && !_space.Index.HasChildren(block))
+            if (_space.Pool.References(block) == 1 + PinsOf(block) && _space.Pool.IsFindable(block) && !_space.Index.HasChildren(block))
             {
                 _space.Index.Remove(block);
             }

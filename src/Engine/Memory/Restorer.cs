@@ -5,15 +5,15 @@ namespace Hearth.Engine.Memory;
 
 /// <summary>Tokens [From, To) of a spill on their way into blocks that belong to one sequence alone;
 /// From is a multiple of a block.</summary>
-sealed class RestoreJob(
-    object owner, ICacheSpill spill, ReadOnlyMemory<int> blocks, int from, int to, CancellationToken cancellation)
+sealed class RestoreJob(object owner, TokenRequest request, ReadOnlyMemory<int> blocks, int from, int to)
 {
     public object Owner => owner;
-    public ICacheSpill Spill => spill;
+    public ICacheSpill Spill => request.Spill!;
     public ReadOnlyMemory<int> Blocks => blocks;
     public int From => from;
     public int To => to;
-    public CancellationToken Cancellation => cancellation;
+    public CancellationToken Cancellation => request.Cancellation;
+    public CancellationToken Suspension => request.Suspension;
 
     /// <summary>Tokens from position 0 that are good now.</summary>
     public int Restored { get; set; }
@@ -64,12 +64,17 @@ sealed class Restorer : IAsyncDisposable
             job.Restored = job.From;
             try
             {
-                using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(job.Cancellation, _stop.Token);
+                using var cancellation =
+                    CancellationTokenSource.CreateLinkedTokenSource(job.Cancellation, job.Suspension, _stop.Token);
                 await RestoreAsync(job, cancellation.Token);
             }
             catch (OperationCanceledException) when (job.Cancellation.IsCancellationRequested || _stop.IsCancellationRequested)
             {
                 job.Reason = "cancelled";
+            }
+            catch (OperationCanceledException) when (job.Suspension.IsCancellationRequested)
+            {
+                job.Reason = "suspended";
             }
             catch (TimeoutException)
             {

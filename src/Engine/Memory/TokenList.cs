@@ -15,6 +15,9 @@ sealed class TokenList
     public int Count { get; private set; }
     public ReadOnlySpan<int> Span => _tokens.AsSpan(0, Count);
 
+    /// <summary>The first ids, which stay as they are while the list grows: readable from any thread.</summary>
+    public ReadOnlyMemory<int> Prefix(int count) => _tokens.AsMemory(0, count);
+
     public void Add(int token)
     {
         if (Count == _tokens.Length)

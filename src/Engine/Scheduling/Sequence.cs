@@ -51,7 +51,9 @@ sealed class Sequence(long order, TokenRequest request, long seed, KvCache cache
     /// <summary>The Admitted chunk was sent.</summary>
     public bool IsAnnounced { get; set; }
 
+    /// <summary>Wake the loop when the request is cancelled or suspended.</summary>
     public CancellationTokenRegistration Cancelled { get; set; }
+    public CancellationTokenRegistration Suspended { get; set; }
 
     /// <summary>Gives up on a reader that stays behind; null while it does not.</summary>
     public ITimer? PauseTimer { get; set; }
