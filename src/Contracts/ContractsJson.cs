@@ -13,6 +13,7 @@ namespace Hearth.Contracts;
 [JsonSerializable(typeof(Usage))]
 [JsonSerializable(typeof(ConversationInfo))]
 [JsonSerializable(typeof(List<ConversationInfo>))]
+[JsonSerializable(typeof(ConversationHead))]
 [JsonSerializable(typeof(ChatTurn))]
 [JsonSerializable(typeof(CompletionTurn))]
 [JsonSerializable(typeof(SiloInfo))]

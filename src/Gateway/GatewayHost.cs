@@ -56,7 +56,7 @@ public static class GatewayHost
         services.AddSingleton<ApiKeyRing>().AddSingleton<TurnAdmission>().AddSingleton<GatewayMetrics>()
             .AddSingleton<MetricsCollector>().AddSingleton<TurnDoor>().AddSingleton<TurnReply>();
         services.AddSingleton<ChatCompletions>().AddSingleton<Completions>().AddSingleton<Models>().AddSingleton<Tokens>()
-            .AddSingleton<Health>().AddSingleton<Admin>().AddSingleton<MetricsPage>();
+            .AddSingleton<Health>().AddSingleton<ConversationTurns>().AddSingleton<Admin>().AddSingleton<MetricsPage>();
 
         services.AddTransient<ApiKeyHandler>();
         services.AddAuthenticationCore(auth =>
@@ -86,6 +86,7 @@ public static class GatewayHost
         var tokens = services.GetRequiredService<Tokens>();
         var health = services.GetRequiredService<Health>();
         var admin = services.GetRequiredService<Admin>();
+        var turns = services.GetRequiredService<ConversationTurns>();
 
         app.MapPost("/v1/chat/completions", chat.HandleAsync);
         app.MapPost("/v1/completions", completions.HandleAsync);
@@ -93,6 +94,8 @@ public static class GatewayHost
         app.MapGet("/v1/models/{**model}", models.ShowAsync);
         app.Map("/v1/responses/{**rest}", NotYetAsync);
         app.Map("/v1/conversations/{**rest}", NotYetAsync);
+        app.MapGet("/v1/conversations/{conversation}/turns/{turn}/events", turns.EventsAsync);
+        app.MapPost("/v1/conversations/{conversation}/turns/{turn}/cancel", turns.CancelAsync);
         app.MapPost("/tokenize", tokens.TokenizeAsync);
         app.MapPost("/detokenize", tokens.DetokenizeAsync);
 
@@ -101,7 +104,10 @@ public static class GatewayHost
         conversations.MapGet("/", admin.ListAsync);
         conversations.MapGet("/{id}", admin.ShowAsync);
         conversations.MapPost("/{id}/spill", admin.SpillAsync);
+        conversations.MapPost("/{id}/migrate", admin.MigrateAsync);
         conversations.MapDelete("/{id}", admin.DeleteAsync);
+        app.MapGet("/admin/cluster", admin.ClusterAsync).RequireAuthorization(Scopes.Admin);
+        app.MapPost("/admin/silos/{**rest}", admin.DrainAsync).RequireAuthorization(Scopes.Admin);
 
         app.MapGet("/health/live", Health.LiveAsync).AllowAnonymous();
         app.MapGet("/health/ready", health.ReadyAsync).AllowAnonymous();

@@ -29,6 +29,9 @@ public sealed record GatewayOptions
     /// <summary>A client that does not take what is sent for this long is dropped, and its turn cancelled.</summary>
     public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long a turn whose stream has event ids runs on without its client, who may come back for the rest.</summary>
+    public TimeSpan ResumeWindow { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>How long running turns may take to end when the server stops.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -73,6 +76,7 @@ public sealed record GatewayOptions
         AtLeast(faults, nameof(Heartbeat), Heartbeat.TotalMilliseconds, 1);
         AtLeast(faults, nameof(WriteTimeout), WriteTimeout.TotalMilliseconds, 1);
         AtLeast(faults, nameof(DrainTimeout), DrainTimeout.TotalMilliseconds, 0);
+        AtLeast(faults, nameof(ResumeWindow), ResumeWindow.TotalMilliseconds, 0);
         AtLeast(faults, nameof(TurnsMax), TurnsMax, 1);
         AtLeast(faults, nameof(TurnsPerTenantMax), TurnsPerTenantMax, 1);
         AtLeast(faults, nameof(ConnectionsMax), ConnectionsMax, 1);

@@ -43,6 +43,30 @@ static class Limits
     public const int RequestIdMax = 128;
     public const int ConversationsListedMax = 1000;
 
+    /// <summary>The longest <c>id:</c> of an event: two numbers and a dot.</summary>
+    public const int EventIdBytesMax = 24;
+
+    public const int SiloIdMax = 256;
+
+    /// <summary>Conversations whose silo is remembered.</summary>
+    public const int OwnersCached = 100_000;
+
+    /// <summary>Bytes of a running turn's events that are kept for the case that its silo is lost.</summary>
+    public const int ShownBytesMax = 32 * 1024 * 1024;
+
+    /// <summary>Redirections in a row that are followed, and how many of them at once.</summary>
+    public const int MovesMax = 12;
+    public const int MovesAtOnce = 3;
+
+    /// <summary>Turns that wait at a silo from which on a conversation is not sent back to it for its cache alone.</summary>
+    public const int WaitingToAvoid = 8;
+
+    /// <summary>Silos that are asked at once when conversations are listed.</summary>
+    public const int AskedAtOnce = 16;
+
+    /// <summary>What a client is told to wait when the cluster settles.</summary>
+    public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
+
     public const int ApiKeyCharsMax = 512;
     public const int ApiKeysMax = 4096;
     public const int ApiKeyFileBytesMax = 1024 * 1024;

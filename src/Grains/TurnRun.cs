@@ -79,7 +79,12 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
     TurnStarted Started(int[] prompt, TokenChunk admitted, bool knownBefore)
     {
         var started = CompletionRun.Started(
-            turn.Id, turn.Conversation, grain.Context.Silo, _services.Time.GetUtcNow(), prompt.Length, admitted);
+            turn.Id, turn.Conversation, grain.Context.Silo, _services.Time.GetUtcNow(), prompt.Length, admitted) with
+        {
+            Model = turn.Model,
+            Choices = turn.Generation.Choices,
+            Logprobs = turn.Generation.Logprobs,
+        };
         return knownBefore && started.Cache == CacheOrigin.New
             ? started with { Cache = CacheOrigin.Recomputed, CacheReason = "the cache was given up before it was stored" }
             : started;

@@ -154,11 +154,17 @@ sealed class ScriptedCluster : ICluster
         CancellationToken cancellationToken) =>
         ValueTask.FromResult(Conversations.GetValueOrDefault((tenant, id)) is { } info ? info with { Tier = "disk" } : null);
 
+    /// <summary>Turns that can be attached to and cancelled, with their events from the first one on.</summary>
+    public ConcurrentDictionary<(ConversationId, TurnId), IReadOnlyList<TurnEvent>> Live { get; } = new();
+
     public IAsyncEnumerable<TurnEvent> AttachTurnAsync(TenantId tenant, ConversationId conversation, TurnId turn, int fromEvent,
-        CancellationToken cancellationToken) => Events([Failed(TurnError.ConversationNotFound)]);
+        CancellationToken cancellationToken) => Events(Live.TryGetValue((conversation, turn), out var events)
+            ? Numbered(events).Skip(fromEvent) : [Failed(TurnError.ConversationNotFound)]);
 
     public ValueTask<bool> CancelTurnAsync(TenantId tenant, ConversationId conversation, TurnId turn,
-        CancellationToken cancellationToken) => ValueTask.FromResult(false);
+        CancellationToken cancellationToken) => ValueTask.FromResult(Live.TryRemove((conversation, turn), out _));
+
+    public static IEnumerable<TurnEvent> Numbered(IEnumerable<TurnEvent> events) => events.Select((e, i) => e with { Sequence = i });
 
     public ValueTask<ConversationInfo?> MigrateConversationAsync(TenantId tenant, ConversationId id, string? silo,
         CancellationToken cancellationToken) =>
@@ -166,9 +172,19 @@ sealed class ScriptedCluster : ICluster
             ? info with { Silo = silo } : null);
 
     public ValueTask<IReadOnlyList<SiloInfo>> ListSilosAsync(CancellationToken cancellationToken) =>
-        ValueTask.FromResult<IReadOnlyList<SiloInfo>>([]);
+        ValueTask.FromResult<IReadOnlyList<SiloInfo>>([.. Silos]);
 
-    public ValueTask<bool> DrainSiloAsync(string silo, CancellationToken cancellationToken) => ValueTask.FromResult(false);
+    public List<SiloInfo> Silos { get; } = [];
+
+    public ValueTask<bool> DrainSiloAsync(string silo, CancellationToken cancellationToken)
+    {
+        var found = Silos.FindIndex(s => s.Id == silo || s.Id.StartsWith(silo + "/", StringComparison.Ordinal));
+        if (found >= 0)
+        {
+            Silos[found] = Silos[found] with { Status = "draining" };
+        }
+        return ValueTask.FromResult(found >= 0);
+    }
 
     public ValueTask<bool> DeleteConversationAsync(TenantId tenant, ConversationId id, CancellationToken cancellationToken) =>
         ValueTask.FromResult(Conversations.TryRemove((tenant, id), out _));

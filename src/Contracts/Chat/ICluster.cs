@@ -110,4 +110,9 @@ public sealed record SiloInfo
 /// <param name="Ready">Whether turns are accepted now.</param>
 /// <param name="Reason">Why not, or what is going on (loading 40 %), for people.</param>
 /// <param name="Progress">0 to 1 while loading.</param>
-public sealed record ClusterStatus(bool Ready, bool Started, string Reason, double Progress, EngineLoad Load);
+/// <param name="Cause">What turns are refused with while it is not ready.</param>
+public sealed record ClusterStatus(
+    bool Ready, bool Started, string Reason, double Progress, EngineLoad Load, TurnError Cause = TurnError.Draining);
+
+/// <summary>The part of a conversation's stored state that gateways read too: the silo's own state has these fields and more.</summary>
+public sealed record ConversationHead(string Model, int Turns);

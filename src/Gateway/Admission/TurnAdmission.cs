@@ -23,7 +23,7 @@ sealed class TurnAdmission(GatewayOptions options, ICluster cluster, IHostApplic
         var status = cluster.Status;
         if (!status.Ready)
         {
-            var cause = status.Started ? TurnError.Draining : TurnError.ModelLoading;
+            var cause = status.Started ? status.Cause : TurnError.ModelLoading;
             return ApiError.Of(new TurnFailure(cause, $"No turns are accepted now: {status.Reason}."));
         }
         lock (_gate)

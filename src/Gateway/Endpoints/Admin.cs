@@ -5,7 +5,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace Hearth.Gateway;
 
-/// <summary><c>/admin/conversations</c>: what the cluster holds for the administrator's tenant.</summary>
+/// <summary><c>/admin/conversations</c>: what the cluster holds for the administrator's tenant; <c>/admin/cluster</c> and
+/// <c>/admin/silos</c>: where.</summary>
 sealed class Admin(ICluster cluster)
 {
     const int ListedDefault = 100;
@@ -40,6 +41,76 @@ sealed class Admin(ICluster cluster)
 
     public Task SpillAsync(HttpContext http) => WithIdAsync(http, async id =>
         await AnswerAsync(http, await cluster.SpillConversationAsync(http.Tenant(), id, http.RequestAborted)));
+
+    /// <summary><c>POST …/migrate</c> with <c>{"silo": "name or id"}</c>, or without a body where placement may choose.</summary>
+    public Task MigrateAsync(HttpContext http) => WithIdAsync(http, async id =>
+    {
+        string? silo = null;
+        if (http.Request.ContentLength is not 0 and not null || http.Request.Headers.TransferEncoding.Count > 0)
+        {
+            var (body, bad) = await RequestBody.ReadAsync(http);
+            using (body)
+            {
+                var faults = new Faults();
+                silo = body is null ? null : new Fields(body.Root, "", faults).Text("silo", Limits.SiloIdMax);
+                if ((bad ?? (faults.First is { } first ? ApiError.Of(first) : null)) is { } fault)
+                {
+                    await ErrorReply.SendAsync(http, fault);
+                    return;
+                }
+            }
+        }
+        await AnswerAsync(http, await cluster.MigrateConversationAsync(http.Tenant(), id, silo, http.RequestAborted));
+    });
+
+    public async Task ClusterAsync(HttpContext http)
+    {
+        var silos = await cluster.ListSilosAsync(http.RequestAborted);
+        var status = cluster.Status;
+        await JsonReply.SendAsync(http, 200, json =>
+        {
+            json.WriteStartObject();
+            json.WriteBoolean("ready", status.Ready);
+            json.WriteString("reason", status.Reason);
+            json.WriteStartArray("silos");
+            foreach (var silo in silos)
+            {
+                JsonSerializer.Serialize(json, silo, ContractsJson.Default.SiloInfo);
+            }
+            json.WriteEndArray();
+            json.WriteEndObject();
+        });
+    }
+
+    /// <summary><c>POST /admin/silos/{silo}/drain</c>: a silo's name, or its id as it is or with %2F.</summary>
+    public async Task DrainAsync(HttpContext http)
+    {
+        const string Verb = "/drain";
+        var rest = http.Request.RouteValues["rest"] as string ?? "";
+        if (!rest.EndsWith(Verb, StringComparison.Ordinal) || rest.Length is <= 6 or > Limits.SiloIdMax)
+        {
+            await ErrorReply.SendAsync(http, ApiError.OfStatus(404, http.Request.Method + " " + FieldPath.Shorten(http.Request.Path)));
+            return;
+        }
+        var silo = Uri.UnescapeDataString(rest[..^Verb.Length]);
+        if (!await cluster.DrainSiloAsync(silo, http.RequestAborted))
+        {
+            await ErrorReply.SendAsync(http, ApiError.OfStatus(404, "") with
+            {
+                Code = "not_found",
+                Message = "There is no such silo; GET /admin/cluster lists them.",
+            });
+            return;
+        }
+        await JsonReply.SendAsync(http, 202, json =>
+        {
+            json.WriteStartObject();
+            json.WriteString("id", silo);
+            json.WriteString("object", "silo");
+            json.WriteString("status", "draining");
+            json.WriteEndObject();
+        });
+    }
 
     public Task DeleteAsync(HttpContext http) => WithIdAsync(http, async id =>
     {

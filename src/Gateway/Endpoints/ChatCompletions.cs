@@ -5,7 +5,7 @@ namespace Hearth.Gateway;
 
 /// <summary><c>POST /v1/chat/completions</c>: (1) read, (2) check, (3) admit, (4) find the conversation,
 /// (5) run, (6) send.</summary>
-sealed class ChatCompletions(ICluster cluster, TurnDoor door, TurnReply reply)
+sealed class ChatCompletions(ICluster cluster, TurnDoor door, TurnReply reply, TimeProvider time)
 {
     public async Task HandleAsync(HttpContext http)
     {
@@ -50,13 +50,14 @@ sealed class ChatCompletions(ICluster cluster, TurnDoor door, TurnReply reply)
             History = mode,
             Items = request.Items,
             BodyHash = bodyHash,
+            Created = time.GetUtcNow(),
             Generation = request.Generation,
             TemplateArguments = request.TemplateArguments,
             CacheSalt = request.CacheSalt,
         };
         // (5) and (6)
-        var head = new ReplyHead("chatcmpl-", request.Model, request.Generation.Choices, request.Generation.Logprobs,
+        var head = new ReplyHead(ChatFormat.IdPrefix, request.Model, request.Generation.Choices, request.Generation.Logprobs,
             request.Delivery);
-        await reply.SendAsync(http, TurnStreams.RunAsync(cluster, turn, http.RequestAborted), new ChatFormat(head), "chat");
+        await reply.SendAsync(http, TurnStreams.RunAsync(cluster, turn), new ChatFormat(head), "chat");
     }
 }

@@ -48,7 +48,7 @@ sealed class Completions(ICluster cluster, TurnDoor door, TurnReply reply)
         }).ToArray();
         var head = new ReplyHead("cmpl-", request.Model, turns.Length * request.Generation.Choices,
             request.Generation.Logprobs, request.Delivery);
-        var events = TurnStreams.RunAsync(cluster, turns, http.RequestAborted);
+        var events = TurnStreams.RunAsync(cluster, turns);
         return reply.SendAsync(http, events, new TextFormat(head), "text_completion");
     }
 }

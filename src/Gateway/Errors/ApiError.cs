@@ -29,7 +29,7 @@ sealed record ApiError(int Status, string Type, string Code, string Message, str
             TurnError.Overloaded => (503, Server, "overloaded"),
             TurnError.ModelLoading => (503, Server, "model_loading"),
             TurnError.Draining => (503, Server, "draining"),
-            TurnError.Fenced => (503, Server, "owner_moving"),
+            TurnError.Fenced or TurnError.Moved => (503, Server, "owner_moving"),
             TurnError.StoreUnavailable => (503, Server, "store_unavailable"),
             TurnError.DeadlineExceeded => (504, Server, "deadline_exceeded"),
             TurnError.OutcomeUnknown => (500, Server, "turn_outcome_unknown"),

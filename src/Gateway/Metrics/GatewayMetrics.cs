@@ -23,6 +23,7 @@ sealed class GatewayMetrics : IDisposable
     readonly TimeProvider _time;
     readonly Counter<long> _turns;
     readonly Counter<long> _refused;
+    readonly Counter<long> _resumed;
     readonly Counter<long> _tokens;
     readonly Histogram<double> _duration;
     readonly Histogram<double> _firstText;
@@ -33,6 +34,8 @@ sealed class GatewayMetrics : IDisposable
         _turns = _meter.CreateCounter<long>("hearth_gateway_turns",
             description: "Turns that ended, by outcome and by what the cache did.");
         _refused = _meter.CreateCounter<long>("hearth_gateway_turns_refused", description: "Turns refused at the door.");
+        _resumed = _meter.CreateCounter<long>("hearth_gateway_streams_resumed",
+            description: "Streams that a client went on with after a break.");
         _tokens = _meter.CreateCounter<long>("hearth_gateway_tokens",
             description: "Tokens of turns: prompt, cached (part of prompt), completion.");
         _duration = Seconds("hearth_gateway_turn_duration", "From the request to the reply's end.");
@@ -65,6 +68,8 @@ sealed class GatewayMetrics : IDisposable
         _tokens.Add(record.Usage.CachedTokens, Tag("type", "cached"));
         _tokens.Add(record.Usage.CompletionTokens, Tag("type", "completion"));
     }
+
+    public void Resumed() => _resumed.Add(1);
 
     public void Refused(string code) => _refused.Add(1, Tag("code", code));
 

@@ -6,6 +6,8 @@ namespace Hearth.Gateway;
 /// <summary><c>chat.completion</c> and <c>chat.completion.chunk</c>.</summary>
 sealed class ChatFormat(ReplyHead head) : ReplyFormat(head)
 {
+    public const string IdPrefix = "chatcmpl-";
+
     public override bool HasOpening => true;
     protected override string ChunkObject => "chat.completion.chunk";
     protected override string WholeObject => "chat.completion";

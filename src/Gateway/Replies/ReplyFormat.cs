@@ -43,12 +43,26 @@ abstract class ReplyFormat(ReplyHead head)
     protected abstract void WriteEnd(Utf8JsonWriter json);
     protected abstract void WriteWhole(Utf8JsonWriter json, ChoiceText choice);
 
-    public void Opening(Utf8JsonWriter json, int choice) => Chunk(json, choice, null, () => WriteOpening(json));
+    public void Opening(Utf8JsonWriter json, int choice)
+    {
+        StartChunk(json, choice);
+        WriteOpening(json);
+        EndChunk(json, null, null);
+    }
 
-    public void Delta(Utf8JsonWriter json, TurnDelta delta) =>
-        Chunk(json, delta.Choice, null, () => WriteDelta(json, delta), delta.Text);
+    public void Delta(Utf8JsonWriter json, TurnDelta delta)
+    {
+        StartChunk(json, delta.Choice);
+        WriteDelta(json, delta);
+        EndChunk(json, null, delta.Text);
+    }
 
-    public void End(Utf8JsonWriter json, int choice, FinishReason reason) => Chunk(json, choice, reason, () => WriteEnd(json));
+    public void End(Utf8JsonWriter json, int choice, FinishReason reason)
+    {
+        StartChunk(json, choice);
+        WriteEnd(json);
+        EndChunk(json, Name(reason), null);
+    }
 
     public void UsageChunk(Utf8JsonWriter json, Usage usage)
     {
@@ -76,14 +90,17 @@ abstract class ReplyFormat(ReplyHead head)
         json.WriteEndObject();
     }
 
-    void Chunk(Utf8JsonWriter json, int choice, FinishReason? reason, Action content, string? text = null)
+    void StartChunk(Utf8JsonWriter json, int choice)
     {
         Start(json, ChunkObject);
         json.WriteStartArray("choices");
         json.WriteStartObject();
         json.WriteNumber("index", choice);
-        content();
-        json.WriteString("finish_reason", reason is { } r ? Name(r) : null);
+    }
+
+    void EndChunk(Utf8JsonWriter json, string? reason, string? text)
+    {
+        json.WriteString("finish_reason", reason);
         json.WriteEndObject();
         json.WriteEndArray();
         if (head.Delivery.IncludeUsage)

@@ -19,13 +19,27 @@ sealed class SseWriter(HttpContext http, TimeProvider time, TimeSpan writeTimeou
         http.Response.Headers["X-Accel-Buffering"] = "no";
     }
 
-    public void Data(Action<Utf8JsonWriter> write)
+    /// <summary>Begins a data line: its JSON goes into the writer returned.</summary>
+    public Utf8JsonWriter Begin()
     {
         Raw("data: "u8);
         _json.Reset();
-        write(_json);
+        return _json;
+    }
+
+    public void End()
+    {
         _json.Flush();
         Raw("\n\n"u8);
+    }
+
+    /// <summary>The id line of the event whose data follows.</summary>
+    public void Id(StreamPosition position)
+    {
+        Raw("id: "u8);
+        position.TryWrite(_body.GetSpan(Limits.EventIdBytesMax), out var written);
+        _body.Advance(written);
+        Raw("\n"u8);
     }
 
     public void Done() => Raw("data: [DONE]\n\n"u8);

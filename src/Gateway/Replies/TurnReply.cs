@@ -9,20 +9,39 @@ namespace Hearth.Gateway;
 /// say where it runs and what the cache served; a reply is closed only after the turn's commit.</summary>
 sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics metrics, ILogger<TurnReply> logger)
 {
-    public async Task SendAsync(HttpContext http, IAsyncEnumerable<TurnEvent> turn, ReplyFormat format, string operation)
+    public Task SendAsync(HttpContext http, IAsyncEnumerable<TurnEvent> turn, ReplyFormat format, string operation) =>
+        SendAsync(http, turn, operation, format.Head.Delivery.Stream && StreamPosition.IsWanted(http), async (events, started, record) =>
+        {
+            format.Begin(started);
+            await (format.Head.Delivery.Stream
+                ? StreamAsync(http, events, format, record, StreamPosition.IsWanted(http), StreamPosition.Start)
+                : WholeAsync(http, events, format, record));
+        });
+
+    /// <summary>Goes on with a turn's stream after a place in it: what the turn's own stream sent or would have sent from there on.</summary>
+    public Task ResumeAsync(HttpContext http, IAsyncEnumerable<TurnEvent> turn, StreamPosition after, Delivery delivery) =>
+        SendAsync(http, turn, "resume", true, async (events, started, record) =>
+        {
+            metrics.Resumed();
+            var format = new ChatFormat(
+                new ReplyHead(ChatFormat.IdPrefix, started.Model, started.Choices, started.Logprobs, delivery));
+            format.Begin(started);
+            await StreamAsync(http, events, format, record, true, after);
+        });
+
+    async Task SendAsync(HttpContext http, IAsyncEnumerable<TurnEvent> turn, string operation, bool resumable,
+        Func<TurnEvents, TurnStarted, TurnRecord, Task> sendReply)
     {
         var record = metrics.Begin(operation);
         try
         {
-            await using var events = new TurnEvents(turn, time, http.RequestAborted);
+            await using var events = new TurnEvents(
+                turn, time, resumable ? options.ResumeWindow : TimeSpan.Zero, http.RequestAborted);
             switch (await events.NextAsync())
             {
                 case TurnStarted started:
-                    format.Begin(started);
                     SetHeaders(http, started, record);
-                    await (format.Head.Delivery.Stream
-                        ? StreamAsync(http, events, format, record)
-                        : WholeAsync(http, events, format, record));
+                    await sendReply(events, started, record);
                     break;
                 case TurnFailed failed:
                     await ErrorReply.SendAsync(http, failed.Failure);
@@ -50,58 +69,74 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
         }
     }
 
-    async Task StreamAsync(HttpContext http, TurnEvents events, ReplyFormat format, TurnRecord record)
+    async Task StreamAsync(HttpContext http, TurnEvents events, ReplyFormat format, TurnRecord record, bool withIds,
+        StreamPosition after)
     {
         SseWriter.SetHeaders(http);
         using var sse = new SseWriter(http, time, options.WriteTimeout);
+        var chunks = new ChunkWriter(sse, withIds, after);
         var reasons = new FinishReason[format.Head.Choices];
         for (var i = 0; i < reasons.Length && format.HasOpening; i++)
         {
-            sse.Data(json => format.Opening(json, i));
+            if (chunks.Begin(isLast: i == reasons.Length - 1) is { } json)
+            {
+                format.Opening(json, i);
+                chunks.End();
+            }
         }
         await http.Response.StartAsync(http.RequestAborted);
         await sse.FlushAsync();
         while (true)
         {
-            switch (await events.NextAsync(options.Heartbeat))
+            var happened = await events.NextAsync(options.Heartbeat);
+            chunks.At(happened?.Sequence ?? 0);
+            switch (happened)
             {
                 case null:
                     sse.Heartbeat();
                     break;
                 case TurnDelta { Text: "", Logprobs: [] }:
                     continue;
-                case TurnDelta delta:
+                case TurnDelta delta when chunks.Begin(isLast: true) is { } json:
                     metrics.FirstText(record);
-                    sse.Data(json => format.Delta(json, delta));
+                    format.Delta(json, delta);
+                    chunks.End();
                     break;
                 case ChoiceFinished choice:
                     reasons[choice.Choice] = choice.Reason;
                     continue;
                 case TurnFinished finished:
                     record.Usage = finished.Usage;
-                    await CloseAsync(sse, format, reasons, finished.Usage);
+                    await CloseAsync(sse, chunks, format, reasons, finished.Usage);
                     return;
                 case TurnFailed failed:
                     await BreakOffAsync(http, sse, failed.Failure);
                     return;
+                default:
+                    continue;
             }
             await sse.FlushAsync();
         }
     }
 
-    static async Task CloseAsync(SseWriter sse, ReplyFormat format, FinishReason[] reasons, Usage usage)
+    static async Task CloseAsync(SseWriter sse, ChunkWriter chunks, ReplyFormat format, FinishReason[] reasons, Usage usage)
     {
         for (var i = 0; i < reasons.Length; i++)
         {
-            sse.Data(json => format.End(json, i, reasons[i]));
-            await sse.FlushAsync();
+            if (chunks.Begin(isLast: false) is { } json)
+            {
+                format.End(json, i, reasons[i]);
+                chunks.End();
+                await sse.FlushAsync();
+            }
         }
-        if (format.Head.Delivery.IncludeUsage)
+        if (format.Head.Delivery.IncludeUsage && chunks.Begin(isLast: false) is { } last)
         {
-            sse.Data(json => format.UsageChunk(json, usage));
+            format.UsageChunk(last, usage);
+            chunks.End();
             await sse.FlushAsync();
         }
-        sse.Done();
+        chunks.Done();
         await sse.FlushAsync();
     }
 
@@ -110,7 +145,8 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
     {
         var error = ApiError.Of(failure);
         http.SetOutcome(error.Code);
-        sse.Data(json => ErrorReply.Write(json, error));
+        ErrorReply.Write(sse.Begin(), error);
+        sse.End();
         await sse.FlushAsync();
         throw new StreamBrokenOffException();
     }

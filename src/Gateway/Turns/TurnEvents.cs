@@ -2,39 +2,56 @@ using Hearth.Contracts;
 
 namespace Hearth.Gateway;
 
-/// <summary>Reads a turn's events one by one and notices silence. Disposing it cancels a turn that is still running.</summary>
+/// <summary>Reads a turn's events one by one and notices silence. Disposing it cancels a turn that is still running, at once or
+/// after a while in which its client may come back and read on in another request.</summary>
 sealed class TurnEvents : IAsyncDisposable
 {
     static readonly TurnFailure s_brokenOff = new(TurnError.Internal, "The turn's events broke off.");
 
     readonly CancellationTokenSource _stop;
+    readonly CancellationToken _client;
     readonly IAsyncEnumerator<TurnEvent> _events;
     readonly TimeProvider _time;
+    readonly TimeSpan _linger;
     Task<bool>? _next;
+    Task? _quiet;
+    bool _ended;
 
-    public TurnEvents(IAsyncEnumerable<TurnEvent> events, TimeProvider time, CancellationToken cancellationToken)
+    /// <param name="linger">How long the turn runs on after its reader left.</param>
+    public TurnEvents(IAsyncEnumerable<TurnEvent> events, TimeProvider time, TimeSpan linger, CancellationToken client)
     {
-        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _stop = linger > TimeSpan.Zero
+            ? new CancellationTokenSource() : CancellationTokenSource.CreateLinkedTokenSource(client);
         _events = events.GetAsyncEnumerator(_stop.Token);
-        _time = time;
+        (_time, _linger, _client) = (time, linger, client);
     }
 
     /// <summary>The next event; a stream that ends before its last event counts as failed.</summary>
-    public async ValueTask<TurnEvent> NextAsync() => await Next() ? Take() : new TurnFailed { Failure = s_brokenOff };
+    public async ValueTask<TurnEvent> NextAsync()
+    {
+        var next = Next();
+        return await (next.IsCompleted ? next : next.WaitAsync(_client)) ? Take() : BrokenOff();
+    }
 
     /// <returns>The next event, or null after so much silence.</returns>
     public async ValueTask<TurnEvent?> NextAsync(TimeSpan silence)
     {
-        var next = Next();
-        if (!next.IsCompleted)
+        var since = _time.GetTimestamp();
+        for (var next = Next(); !next.IsCompleted;)
         {
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-            var quiet = Task.Delay(silence, _time, limit.Token);
-            if (await Task.WhenAny(next, quiet) == quiet && !_stop.IsCancellationRequested)
+            // One timer serves many events: when it fires, the silence may be younger.
+            _quiet ??= Task.Delay(silence, _time, _client);
+            if (await Task.WhenAny(next, _quiet) == next)
+            {
+                break;
+            }
+            _client.ThrowIfCancellationRequested();
+            var left = silence - _time.GetElapsedTime(since);
+            _quiet = left > TimeSpan.Zero ? Task.Delay(left, _time, _client) : null;
+            if (_quiet is null)
             {
                 return null;
             }
-            await limit.CancelAsync();
         }
         return await NextAsync();
     }
@@ -44,11 +61,22 @@ sealed class TurnEvents : IAsyncDisposable
     TurnEvent Take()
     {
         _next = null;
+        _ended = _events.Current is TurnFinished or TurnFailed;
         return _events.Current;
+    }
+
+    TurnFailed BrokenOff()
+    {
+        _ended = true;
+        return new TurnFailed { Failure = s_brokenOff };
     }
 
     public async ValueTask DisposeAsync()
     {
+        if (_linger > TimeSpan.Zero && !_ended)
+        {
+            await LingerAsync();
+        }
         await _stop.CancelAsync();
         if (_next is { } pending)
         {
@@ -56,5 +84,20 @@ sealed class TurnEvents : IAsyncDisposable
         }
         await _events.DisposeAsync();
         _stop.Dispose();
+    }
+
+    async ValueTask LingerAsync()
+    {
+        using var limit = new CancellationTokenSource(_linger, _time);
+        while (!_ended)
+        {
+            var next = Next();
+            await ((Task)next.WaitAsync(limit.Token)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!next.IsCompletedSuccessfully || !next.Result)
+            {
+                return;
+            }
+            Take();
+        }
     }
 }

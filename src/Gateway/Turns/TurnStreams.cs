@@ -7,15 +7,17 @@ namespace Hearth.Gateway;
 static class TurnStreams
 {
     /// <summary>Runs the turn; if the conversation found by its history has moved on meanwhile, once more as a new one.</summary>
-    public static async IAsyncEnumerable<TurnEvent> RunAsync(ICluster cluster, ChatTurn turn,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+    public static IAsyncEnumerable<TurnEvent> RunAsync(ICluster cluster, ChatTurn turn) =>
+        turn.History == HistoryMode.WholeFound ? RunFoundAsync(cluster, turn) : cluster.RunTurnAsync(turn, CancellationToken.None);
+
+    static async IAsyncEnumerable<TurnEvent> RunFoundAsync(ICluster cluster, ChatTurn turn,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var moved = false;
         var first = true;
         await foreach (var happened in cluster.RunTurnAsync(turn, cancellationToken).WithCancellation(cancellationToken))
         {
-            moved = first && turn.History == HistoryMode.WholeFound
-                && happened is TurnFailed { Failure.Error: TurnError.ConversationMoved };
+            moved = first && happened is TurnFailed { Failure.Error: TurnError.ConversationMoved };
             if (moved)
             {
                 break;
@@ -37,7 +39,7 @@ static class TurnStreams
     /// <summary>Runs the prompts one after the other as if they were one turn: choices are counted on,
     /// usage is summed up.</summary>
     public static async IAsyncEnumerable<TurnEvent> RunAsync(ICluster cluster, IReadOnlyList<CompletionTurn> turns,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var usage = new Usage(0, 0, 0);
         for (var i = 0; i < turns.Count; i++)

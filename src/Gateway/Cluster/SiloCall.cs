@@ -1,0 +1,60 @@
+using System.Runtime.CompilerServices;
+using Hearth.Actors.Membership;
+using Hearth.Actors.Transport;
+
+namespace Hearth.Gateway.Cluster;
+
+/// <summary>A streaming call to one silo, which breaks when the silo is gone or says nothing for too long, however well its
+/// connection looks. Disposing it aborts the call.</summary>
+sealed class SiloCall : IAsyncDisposable
+{
+    readonly PeerCall _call;
+    readonly CancellationToken _caller;
+    readonly CancellationToken _life;
+    readonly CancellationTokenSource _stop;
+    readonly CancellationTokenRegistration _ofCaller;
+    readonly CancellationTokenRegistration _ofLife;
+    readonly TimeSpan _silence;
+
+    SiloCall(PeerCall call, RelayParts parts, SiloEntry silo, CancellationToken caller)
+    {
+        (_call, _caller, _life, _silence) = (call, caller, parts.Silos.LifeOf(silo), parts.Options.Silence);
+        _stop = new CancellationTokenSource(_silence, parts.Time);
+        _ofCaller = caller.UnsafeRegister(static stop => ((CancellationTokenSource)stop!).Cancel(), _stop);
+        _ofLife = _life.UnsafeRegister(static stop => ((CancellationTokenSource)stop!).Cancel(), _stop);
+    }
+
+    /// <exception cref="PeerException">Unreachable.</exception>
+    public static async ValueTask<SiloCall> OpenAsync(RelayParts parts, SiloEntry silo, string method, ReadOnlyMemory<byte> request,
+        CancellationToken cancellationToken)
+    {
+        var call = await parts.Network.OpenAsync(silo.Address, method, request, PeerCallOptions.Default, cancellationToken);
+        return new SiloCall(call, parts, silo, cancellationToken);
+    }
+
+    /// <exception cref="PeerException">Lost: also when the silo is dead; Deadline: it was silent for too long.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<PeerMessage?> ReceiveAsync()
+    {
+        try
+        {
+            var message = await _call.ReceiveAsync(_stop.Token);
+            _stop.CancelAfter(_silence);
+            return message;
+        }
+        catch (OperationCanceledException) when (!_caller.IsCancellationRequested)
+        {
+            throw _life.IsCancellationRequested
+                ? new PeerException(PeerFault.Lost, "The silo was declared dead.")
+                : new PeerException(PeerFault.Deadline, $"The silo said nothing for {_silence.TotalSeconds} s.");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ofCaller.DisposeAsync();
+        await _ofLife.DisposeAsync();
+        await _call.DisposeAsync();
+        _stop.Dispose();
+    }
+}

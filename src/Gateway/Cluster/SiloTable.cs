@@ -1,0 +1,145 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Hearth.Actors.Membership;
+using Hearth.Actors.Placement;
+using Hearth.Contracts;
+
+namespace Hearth.Gateway.Cluster;
+
+/// <summary>The silos as the watcher sees them, and a token for each that is cancelled when it is gone. Thread-safe.</summary>
+sealed class SiloTable : IAsyncDisposable
+{
+    readonly MembershipWatcher _watcher;
+    readonly ConcurrentDictionary<string, SiloDescription> _descriptions = new();
+    readonly ConcurrentDictionary<string, CancellationTokenSource> _lives = new();
+    readonly CancellationTokenSource _stop = new();
+    readonly Lock _drawing = new();
+    readonly Random _random;
+    readonly Task _following;
+    volatile ModelsOfView _models = new(MembershipView.Empty, []);
+
+    public SiloTable(MembershipWatcher watcher, Random random)
+    {
+        (_watcher, _random) = (watcher, random);
+        _following = FollowAsync();
+    }
+
+    public MembershipWatcher Watcher => _watcher;
+    public MembershipView View => _watcher.View;
+
+    /// <summary>The models of all silos that are not dead; those that are still loading too.</summary>
+    public IReadOnlyList<ModelCard> Models
+    {
+        get
+        {
+            var (view, models) = _models;
+            if (!ReferenceEquals(view, View))
+            {
+                view = View;
+                models = [.. view.Silos.Where(s => s.Status != SiloStatus.Dead)
+                    .SelectMany(s => Describe(s).Models).DistinctBy(m => m.Name)];
+                _models = new(view, models);
+            }
+            return models;
+        }
+    }
+
+    public IEnumerable<SiloEntry> Living => View.Silos.Where(s => s.Status != SiloStatus.Dead);
+    public IEnumerable<SiloEntry> Active => View.Silos.Where(s => s.Status == SiloStatus.Active);
+
+    /// <summary>The silo, if it can have conversations: active or draining.</summary>
+    public SiloEntry? Serving(string? id) =>
+        id is not null && View.Find(id) is { Status: SiloStatus.Active or SiloStatus.Draining } silo ? silo : null;
+
+    /// <summary>The living silo of this id, or the newest one of this name.</summary>
+    public SiloEntry? Named(string idOrName) =>
+        Living.FirstOrDefault(s => s.Id == idOrName) ?? Living.LastOrDefault(s => s.Name == idOrName);
+
+    /// <summary>Where a conversation goes that nobody has; null if no active silo serves the model.</summary>
+    public SiloEntry? Place(string model, ulong prefix, IReadOnlyCollection<string> except)
+    {
+        lock (_drawing)
+        {
+            return PlacementRule.Choose(View, _watcher.LoadOf, model, prefix, except, _random);
+        }
+    }
+
+    /// <summary>Cancelled as soon as the silo is known to be gone for good.</summary>
+    public CancellationToken LifeOf(SiloEntry silo)
+    {
+        var life = _lives.GetOrAdd(silo.Id, _ => new CancellationTokenSource());
+        // The view that told of its death may have been handled before the source was there.
+        if (View.Find(silo.Id) is null or { Status: SiloStatus.Dead })
+        {
+            life.Cancel();
+        }
+        return life.Token;
+    }
+
+    public SiloDescription Describe(SiloEntry silo) => _descriptions.GetOrAdd(silo.Id, static (_, text) =>
+        JsonSerializer.Deserialize(text, ContractsJson.Default.SiloDescription)
+            ?? throw new JsonException("A silo's description is null."), silo.Description);
+
+    public SiloInfo Info(SiloEntry silo)
+    {
+        var (description, load) = (Describe(silo), _watcher.LoadOf(silo.Id));
+        return new SiloInfo
+        {
+            Id = silo.Id,
+            Address = silo.Address,
+            Pid = description.Pid,
+            Device = description.Device,
+            Models = load.Models.Count > 0 ? load.Models : [.. description.Models.Select(m => m.Name)],
+            Status = silo.Status.ToString().ToLowerInvariant(),
+            Conversations = load.Activations,
+            BlocksUsed = load.BlocksUsed,
+            BlocksTotal = load.BlocksTotal,
+            Running = load.Running,
+            Waiting = load.Waiting,
+        };
+    }
+
+    public SiloLoad LoadOf(SiloEntry silo) => _watcher.LoadOf(silo.Id);
+
+    public EngineLoad TotalLoad()
+    {
+        var loads = Living.Select(LoadOf).ToArray();
+        return new EngineLoad
+        {
+            Running = loads.Sum(l => l.Running),
+            Waiting = loads.Sum(l => l.Waiting),
+            BlocksTotal = loads.Sum(l => l.BlocksTotal),
+            BlocksUsed = loads.Sum(l => l.BlocksUsed),
+        };
+    }
+
+    sealed record ModelsOfView(MembershipView View, IReadOnlyList<ModelCard> Models);
+
+    async Task FollowAsync()
+    {
+        try
+        {
+            for (var view = _watcher.View; ; view = await _watcher.NextAsync(view, _stop.Token))
+            {
+                foreach (var (id, life) in _lives)
+                {
+                    if (view.Find(id) is null or { Status: SiloStatus.Dead } && _lives.TryRemove(id, out _))
+                    {
+                        _descriptions.TryRemove(id, out _);
+                        await life.CancelAsync();
+                    }
+                }
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _following;
+        _stop.Dispose();
+    }
+}

@@ -1,0 +1,80 @@
+using System.Text.Json;
+using Hearth.Actors;
+using Hearth.Actors.Storage;
+using Hearth.Contracts;
+
+namespace Hearth.Gateway.Cluster;
+
+/// <summary>A stream of a turn's events as it is asked for, from any silo at any time: what is known of it so far.</summary>
+abstract class TurnAsk(TenantId tenant, ConversationId conversation, TurnId turn)
+{
+    public GrainId Grain { get; } = new(tenant.Value, conversation.Value);
+    public ConversationId Conversation => conversation;
+    public TurnId Turn => turn;
+
+    /// <summary>Sequence of the event that comes next.</summary>
+    public abstract int Next { get; }
+
+    /// <summary>The call that goes on from there.</summary>
+    public abstract (string Method, ReadOnlyMemory<byte> Request) Call();
+
+    public abstract void Saw(ReadOnlySpan<byte> json);
+
+    /// <summary>The model that a silo must serve to take the conversation over; null if that cannot be told.</summary>
+    public abstract ValueTask<string?> ModelAsync(CancellationToken cancellationToken);
+
+    public virtual ulong Prefix => 0;
+
+    protected (string, ReadOnlyMemory<byte>) Attach() => (PeerMethods.AttachTurn,
+        JsonSerializer.SerializeToUtf8Bytes(new TurnCall(tenant, conversation, turn, Next), ContractsJson.Default.TurnCall));
+}
+
+/// <summary>A turn to run, and to go on with wherever it breaks off.</summary>
+sealed class RunAsk(ChatTurn turn) : TurnAsk(turn.Tenant, turn.Conversation, turn.Id)
+{
+    readonly ShownEvents _shown = new();
+
+    public override int Next => _shown.Count;
+
+    public override ulong Prefix => PrefixKey.Of(turn.Tenant, turn.Model, turn.CacheSalt, turn.Items);
+
+    // Without its events nobody but who runs it can go on exactly: the pending record is asked for the rest.
+    public override (string Method, ReadOnlyMemory<byte> Request) Call() =>
+        _shown.IsWhole ? (PeerMethods.RunTurn, _shown.Call(turn)) : Attach();
+
+    public override void Saw(ReadOnlySpan<byte> json) => _shown.Add(json);
+
+    public override ValueTask<string?> ModelAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult<string?>(turn.Model);
+}
+
+/// <summary>A turn that was begun elsewhere.</summary>
+sealed class AttachAsk(IGrainStore store, TenantId tenant, ConversationId conversation, TurnId turn, int fromEvent)
+    : TurnAsk(tenant, conversation, turn)
+{
+    int _next = fromEvent;
+
+    public override int Next => _next;
+
+    public override (string Method, ReadOnlyMemory<byte> Request) Call() => Attach();
+
+    public override void Saw(ReadOnlySpan<byte> json) => _next++;
+
+    public override async ValueTask<string?> ModelAsync(CancellationToken cancellationToken)
+    {
+        if (await store.FindOperationAsync(Grain, Turn.Value, cancellationToken) is { Request: { Length: > 0 } request })
+        {
+            return JsonSerializer.Deserialize(request, ContractsJson.Default.ChatTurn)?.Model;
+        }
+        return await store.DescribeAsync(Grain, cancellationToken) is { } summary ? Heads.Of(summary).Model : null;
+    }
+}
+
+static class Heads
+{
+    static readonly ConversationHead s_none = new("", 0);
+
+    public static ConversationHead Of(GrainSummary summary) => summary.State.Length == 0
+        ? s_none
+        : JsonSerializer.Deserialize(summary.State, ContractsJson.Default.ConversationHead) ?? s_none;
+}
