@@ -1,3 +1,5 @@
+using Hearth.Actors.Membership;
+
 namespace Hearth.Actors;
 
 /// <summary>A virtual actor's one live instance: its state, touched only by messages, run in order.</summary>
@@ -27,6 +29,8 @@ public enum DeactivationReason
     Fenced,
     /// <summary>What is in memory may differ from what is stored: the next activation reads it anew.</summary>
     Uncertain,
+    /// <summary>Ownership was handed over to an activation on another silo.</summary>
+    HandedOver,
 }
 
 /// <summary>What a grain knows of its activation.</summary>
@@ -38,8 +42,20 @@ public abstract class GrainContext
     /// <summary>Name of the silo that runs it.</summary>
     public required string Silo { get; init; }
 
-    /// <summary>Known once the store has granted ownership, that is from ActivateAsync on.</summary>
+    /// <summary>The silo's right to act.</summary>
+    public required Lease Lease { get; init; }
+
+    /// <summary>Known once the store has granted ownership: from ActivateAsync on, or, for an activation that was prepared for a
+    /// hand-over, from its first message on.</summary>
     public Fence Fence { get; protected set; }
+
+    /// <summary>The silo that owned the grain before, which may still hold what it computed; null if none is known.</summary>
+    public string? PreviousSilo { get; protected set; }
+
+    /// <summary>Returns when the silo may act: to be awaited before every store write.</summary>
+    /// <exception cref="LeaseLostException">It never will again.</exception>
+    /// <exception cref="OperationCanceledException">The activation must end first.</exception>
+    public abstract ValueTask HeldAsync();
 
     /// <summary>Queues a message behind those that wait. What it throws goes to the task, never to the loop.</summary>
     /// <exception cref="GrainRefusedException">Through the task: the mailbox is full, or the activation ends first.</exception>
@@ -47,4 +63,7 @@ public abstract class GrainContext
 
     /// <summary>Ends the activation after the message that runs now.</summary>
     public abstract void Deactivate(DeactivationReason reason);
+
+    /// <summary>Ends the activation as <see cref="DeactivationReason.HandedOver"/>: who waits for it is sent to the new owner.</summary>
+    public abstract void HandOver(string silo);
 }

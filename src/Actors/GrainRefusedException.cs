@@ -11,7 +11,7 @@ public enum RefusalKind
     Stopping,
     /// <summary>The grain was deleted.</summary>
     Deleted,
-    /// <summary>Another silo that is alive owns it.</summary>
+    /// <summary>Another silo that is alive owns it, or has just been given it: <see cref="GrainRefusedException.Silo"/>.</summary>
     OwnedElsewhere,
     /// <summary>Another activation has taken it over.</summary>
     Fenced,
@@ -19,7 +19,10 @@ public enum RefusalKind
     Gone,
 }
 
-public sealed class GrainRefusedException(RefusalKind kind, string message) : Exception(message)
+public sealed class GrainRefusedException(RefusalKind kind, string message, string? silo = null) : Exception(message)
 {
     public RefusalKind Kind => kind;
+
+    /// <summary>OwnedElsewhere: the owner's silo, as far as it is known.</summary>
+    public string? Silo => silo;
 }

@@ -24,13 +24,21 @@ static class CompletionRun
             }
             var request = ChoiceSet.Request(model, turn.Generation,
                 $"{turn.Tenant}/#completion#{Guid.NewGuid():N}", $"{turn.Tenant}/{turn.CacheSalt}", prompt);
-            var replies = await ChoiceSet.RunAsync(model, turn.Generation, request with { Keep = false }, live.Append,
-                admitted => Started(turn.Id, new ConversationId(""), silo, time.GetUtcNow(), prompt.Length, admitted),
-                live.Cancellation);
+            var cached = 0;
+            var choices = new ChoiceSet(model, turn.Generation, request with { Keep = false }, live.Append, admitted =>
+            {
+                cached = admitted.CachedTokens;
+                return Started(turn.Id, new ConversationId(""), silo, time.GetUtcNow(), prompt.Length, admitted);
+            }, time);
+            await choices.RunAsync(CancellationToken.None, live.Cancellation);
             live.Append(new TurnFinished
             {
-                Usage = new Usage(prompt.Length, replies.Sum(r => r.Tokens.Count), replies[0].CachedTokens),
+                Usage = new Usage(prompt.Length, choices.Replies.Sum(r => r.Tokens.Count), cached),
             });
+        }
+        catch (OperationCanceledException)
+        {
+            live.Fail(live.Cause);
         }
         catch (Exception e) when (Failures.Of(e) is { } failure)
         {

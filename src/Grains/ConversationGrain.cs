@@ -12,9 +12,10 @@ namespace Hearth.Grains;
 /// A cancelled turn leaves nothing in the transcript: neither its items nor the part of the reply that was shown.</summary>
 sealed class ConversationGrain(GrainContext context, ConversationServices services) : Grain(context)
 {
-    readonly Dictionary<TurnId, LiveTurn> _turns = [];
+    readonly OrderedDictionary<TurnId, LiveTurn> _turns = [];
     readonly CacheSpiller _spiller = new(services.Blobs, services.Codec, context, services.SpillLimit, services.Logger);
-    volatile bool _running;
+    readonly TurnGate _gate = new();
+    ITimer? _unclaimed;
 
     /// <summary>Touched in the grain's turn only.</summary>
     internal List<Entry> Entries { get; private set; } = [];
@@ -28,13 +29,29 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     internal ConversationServices Services => services;
     internal CacheId Cache => CacheOf(Context.Id);
 
+    /// <summary>Keeps messages apart, and holds them all during a move.</summary>
+    internal TurnGate Gate => _gate;
+
+    /// <summary>The turn that runs; null if none does.</summary>
+    internal TurnRun? Current { get; private set; }
+
+    /// <summary>The turns that wait or run, in order.</summary>
+    internal IReadOnlyList<LiveTurn> Live
+    {
+        get
+        {
+            lock (_turns)
+                return [.. _turns.Values];
+        }
+    }
+
     /// <summary>idle, queued or running.</summary>
     public string Activity
     {
         get
         {
             lock (_turns)
-                return _running ? "running" : _turns.Count > 0 ? "queued" : "idle";
+                return Current is not null ? "running" : _turns.Count > 0 ? "queued" : "idle";
         }
     }
 
@@ -44,28 +61,65 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
 
     /// <summary>Joins the turn of this id that waits or runs, or queues it. Thread-safe.
     /// Who gets a turn reads it, then leaves it.</summary>
+    /// <param name="origin">Where it goes on, if another silo began it.</param>
     /// <exception cref="GrainRefusedException">The mailbox is full, or this activation is ending.</exception>
     /// <exception cref="TurnFailedException">The id is in use for another turn.</exception>
-    public LiveTurn Join(ChatTurn turn)
+    public LiveTurn Join(ChatTurn turn, TurnOrigin origin)
     {
         lock (_turns)
         {
             if (_turns.TryGetValue(turn.Id, out var live))
             {
-                if (live.BodyHash != turn.BodyHash)
+                if (live.Turn!.BodyHash != turn.BodyHash)
                     throw Conflict(turn.Id);
                 if (live.TryJoin())
                     return live;
             }
-            live = new LiveTurn(turn.BodyHash);
+            turn = turn.Created == default ? turn with { Created = services.Time.GetUtcNow() } : turn;
+            live = new LiveTurn(turn, Context.Lease, services.Time);
             live.TryJoin();
-            var run = Context.CallAsync(() => RunAsync(turn, live));
+            var run = Context.CallAsync(() => _gate.RunAsync(() => RunAsync(new TurnRun(this, turn, live, origin))));
             if (run.IsFaulted)
                 throw run.Exception.InnerException!;
-            _turns[turn.Id] = live;
+            _turns.Remove(turn.Id);
+            _turns.Add(turn.Id, live);
             _ = EndAsync(turn.Id, live, run);
             return live;
         }
+    }
+
+    /// <summary>Joins the turn of this id if it waits or runs. Thread-safe.</summary>
+    public LiveTurn? TryJoin(TurnId turn)
+    {
+        lock (_turns)
+            return _turns.TryGetValue(turn, out var live) && live.TryJoin() ? live : null;
+    }
+
+    /// <summary>Cancels the turn of this id. Thread-safe.</summary>
+    /// <returns>False if it neither waits nor runs.</returns>
+    public bool Cancel(TurnId turn)
+    {
+        lock (_turns)
+        {
+            if (!_turns.TryGetValue(turn, out var live))
+                return false;
+            live.Cancel();
+            return true;
+        }
+    }
+
+    /// <summary>Ends a turn that an earlier owner left pending.</summary>
+    /// <returns>False if it is not pending.</returns>
+    public async Task<bool> EndPendingAsync(TurnId turn, OperationStatus status)
+    {
+        lock (_turns)
+        {
+            if (_turns.ContainsKey(turn))
+                return false;
+        }
+        await Context.HeldAsync();
+        return await services.Store.EndAsync(Context.Id, Context.Fence, turn.Value, status, CancellationToken.None)
+            == WriteOutcome.Done;
     }
 
     /// <summary>Cuts the transcript after an item; the exact tokens before the cut stay.</summary>
@@ -120,12 +174,17 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
             Entries = [.. stored.Log.Select(Entry.FromBytes)];
             Tokens = TokenBytes.Read(stored.Journal);
             State = ConversationState.FromBytes(stored.Summary.State);
+            AwaitClaims(stored.Pending);
         }
         await _spiller.LoadAsync(cancellationToken);
     }
 
-    protected override Task DeactivateAsync(DeactivationReason reason) =>
-        _spiller.StopAsync(finish: reason is DeactivationReason.Idle or DeactivationReason.Stopping);
+    protected override async Task DeactivateAsync(DeactivationReason reason)
+    {
+        if (_unclaimed is not null)
+            await _unclaimed.DisposeAsync();
+        await _spiller.StopAsync(finish: reason is DeactivationReason.Idle or DeactivationReason.Stopping);
+    }
 
     protected override void Interrupt(DeactivationReason reason)
     {
@@ -171,34 +230,68 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     /// <summary>Asks again when the store did not say whether it wrote: the turn's record tells.</summary>
     async Task<CommitOutcome> CommitKnownAsync(GrainCommit commit)
     {
-        for (var tries = 1; ; tries++)
+        var began = services.Time.GetTimestamp();
+        for (var asked = false; ; asked = true)
         {
             try
             {
+                await Context.HeldAsync();
                 return (await services.Store.CommitAsync(Context.Id, Context.Fence, commit, CancellationToken.None)).Outcome;
             }
-            catch (StoreException e) when (e.OutcomeUnknown)
+            catch (Exception e) when (e is StoreException { OutcomeUnknown: true }
+                || (asked && e is StoreException or OperationCanceledException))
             {
-                if (tries < Limits.CommitTries && commit.Operation is not null)
-                    continue;
-                Context.Deactivate(DeactivationReason.Uncertain);
-                throw;
+                if (commit.Operation is null || e is OperationCanceledException
+                    || services.Time.GetElapsedTime(began) >= Limits.CommitDecision)
+                {
+                    Context.Deactivate(DeactivationReason.Uncertain);
+                    throw new StoreException("The store did not say whether it wrote.", e, outcomeUnknown: true);
+                }
             }
+            await Task.Delay(Limits.CommitPause, services.Time);
         }
     }
 
-    async Task<bool> RunAsync(ChatTurn turn, LiveTurn live)
+    async Task<bool> RunAsync(TurnRun turn)
     {
-        _running = true;
+        Current = turn;
         try
         {
-            await new TurnRun(this, turn, live).RunAsync();
+            await turn.RunAsync();
         }
         finally
         {
-            _running = false;
+            Current = null;
         }
         return true;
+    }
+
+    /// <summary>Gives the turns that an earlier owner left pending some time to be asked for; then they count as failed.</summary>
+    void AwaitClaims(IReadOnlyList<StoredOperation> pending)
+    {
+        if (pending.Count > 0)
+        {
+            _unclaimed = services.Time.CreateTimer(
+                _ => _ = EndUnclaimedAsync(pending), null, Limits.UnclaimedTurn, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    async Task EndUnclaimedAsync(IReadOnlyList<StoredOperation> pending)
+    {
+        try
+        {
+            await Context.CallAsync(() => _gate.RunAsync(async () =>
+            {
+                foreach (var turn in pending)
+                    await EndPendingAsync(new TurnId(turn.Id), OperationStatus.Failed);
+                return true;
+            }));
+        }
+        catch (Exception e) when (Failures.Of(e) is { } failure)
+        {
+            // They stay pending: the next activation sees to them.
+            TurnLog.LogUnclaimedStay(services.Logger, Context.Id, failure.Message);
+        }
     }
 
     /// <summary>Tells the readers of a turn whose message was refused or broke, then forgets the turn.</summary>
@@ -232,6 +325,13 @@ sealed record ConversationServices(
 
 static partial class TurnLog
 {
+    [LoggerMessage(EventId = 206, Level = LogLevel.Information, Message = "The store does not tell who owns {Grain}: {Reason}")]
+    public static partial void LogOwnerUnknown(ILogger logger, GrainId grain, string reason);
+
+    [LoggerMessage(EventId = 205, Level = LogLevel.Information,
+        Message = "Turns of {Grain} that an earlier owner left could not be ended: {Reason}")]
+    public static partial void LogUnclaimedStay(ILogger logger, GrainId grain, string reason);
+
     [LoggerMessage(EventId = 201, Level = LogLevel.Error, Message = "Turn {Turn} of {Grain} broke")]
     public static partial void LogTurnBroke(ILogger logger, GrainId grain, string turn, Exception exception);
 

@@ -1,4 +1,5 @@
 using Hearth.Actors;
+using Hearth.Actors.Membership;
 using Hearth.Actors.Storage;
 using Hearth.Contracts;
 using Hearth.Text;
@@ -10,6 +11,9 @@ namespace Hearth.Grains;
 static class Failures
 {
     public static TurnFailure Cancelled { get; } = new(TurnError.Cancelled, "The turn was cancelled.");
+
+    public static TurnFailure TooLarge { get; } = new(TurnError.InvalidRequest,
+        $"The reply's events take more than {Limits.LiveTurnBytesMax} bytes: ask for fewer choices or log-probabilities.");
 
     /// <summary>For an exception that is a bug.</summary>
     public static TurnFailure Broke { get; } = new(TurnError.Internal, "The turn failed by a fault of the silo: see its log.");
@@ -29,12 +33,21 @@ static class Failures
             $"The model's tokenizer cannot take this text: the file's {broken.Field} refuses it."),
         TemplateException broken => new TurnFailure(TurnError.TemplateFailed,
             $"The model's chat template failed in line {broken.Line}: {broken.Reason}"),
+        LeaseLostException => Moved(null),
         OperationCanceledException => Cancelled,
         _ => null,
     };
 
+    public static TurnFailure NoSuchTurn(TurnId turn) => new(TurnError.ConversationNotFound,
+        $"There is no turn {turn} that runs, and none whose reply is kept.", "turn");
+
+    /// <param name="silo">The conversation's owner, as far as it is known.</param>
+    public static TurnFailure Moved(string? silo) =>
+        new(TurnError.Moved, "Another silo has the conversation now.", null, Limits.RetryAfter, silo);
+
     static TurnFailure Of(GrainRefusedException e) => e.Kind switch
     {
+        RefusalKind.OwnedElsewhere => Moved(e.Silo),
         RefusalKind.Busy => new(TurnError.ConversationBusy, "Too many turns of this conversation wait.", null, Limits.RetryAfter),
         RefusalKind.TooManyActivations => new(TurnError.Overloaded, e.Message, null, Limits.RetryAfter),
         RefusalKind.Stopping => new(TurnError.Draining, e.Message, null, Limits.RetryAfter),

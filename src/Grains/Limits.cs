@@ -12,8 +12,22 @@ public static class Limits
     /// <summary>Times that a turn looks up its grain again when it was collected in between.</summary>
     public const int ActivationTries = 5;
 
-    /// <summary>Times that a commit of unknown outcome is asked about again.</summary>
-    public const int CommitTries = 2;
+    /// <summary>How long a commit of unknown outcome is asked about before it is told as unknown, and how often.</summary>
+    public static readonly TimeSpan CommitDecision = TimeSpan.FromSeconds(3);
+    public static readonly TimeSpan CommitPause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>A running turn's events in memory.</summary>
+    public const long LiveTurnBytesMax = 64 << 20;
+
+    /// <summary>How long a turn goes on when its last reader has vanished without a word.</summary>
+    public static readonly TimeSpan AbandonedTurn = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a turn that a dead owner left waits for somebody to ask for it, before it counts as failed.</summary>
+    public static readonly TimeSpan UnclaimedTurn = TimeSpan.FromSeconds(30);
+
+    /// <summary>Times that the rest of a begun reply is offered to an engine that has no room, and the time between.</summary>
+    public const int ResumeTries = 100;
+    public static readonly TimeSpan ResumePause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>After which a refused caller may come again.</summary>
     public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);

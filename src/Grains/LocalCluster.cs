@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Hearth.Actors;
+using Hearth.Actors.Membership;
 using Hearth.Actors.Storage;
 using Hearth.Contracts;
 using Hearth.Grains.Caches;
@@ -16,11 +17,13 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
 {
     readonly ConversationServices _services;
     readonly GrainHost<ConversationGrain> _host;
+    readonly Lease _lease;
     volatile bool _stopping;
 
     public LocalCluster(GrainHostOptions options, IGrainStore store, IBlobStore blobs, ModelCatalog models, TimeProvider time,
         ILogger logger, SpillOptions? spill = null)
     {
+        _lease = options.Lease;
         var codec = spill is null ? ChunkCodec.None : new ChunkCodec(spill.Compress, spill.Keys);
         _services = new ConversationServices(store, blobs, codec, models, time, new SemaphoreSlim(Limits.SpillsAtOnce), logger);
         _host = new GrainHost<ConversationGrain>(
@@ -31,32 +34,22 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
 
     public ClusterStatus Status => _services.Models.Status(_stopping);
 
-    public async IAsyncEnumerable<TurnEvent> RunTurnAsync(
-        ChatTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        var (live, failure) = await JoinAsync(turn, cancellationToken);
-        if (live is null)
-        {
-            yield return new TurnFailed { Failure = failure! };
-            yield break;
-        }
-        try
-        {
-            await foreach (var e in live.ReadAsync(cancellationToken))
-                yield return e;
-        }
-        finally
-        {
-            live.Leave();
-        }
-    }
+    public IAsyncEnumerable<TurnEvent> RunTurnAsync(ChatTurn turn, CancellationToken cancellationToken) =>
+        ReadAsync(() => JoinAsync(turn, [], cancellationToken), 0, [], () => false, cancellationToken);
 
     public IAsyncEnumerable<TurnEvent> AttachTurnAsync(TenantId tenant, ConversationId conversation, TurnId turn, int fromEvent,
-        CancellationToken cancellationToken) => throw new NotImplementedException();
+        CancellationToken cancellationToken) =>
+        ReadAsync(() => AttachAsync(tenant, conversation, turn, cancellationToken), fromEvent, [], () => false, cancellationToken);
 
     public ValueTask<bool> CancelTurnAsync(
-        TenantId tenant, ConversationId conversation, TurnId turn, CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
+        TenantId tenant, ConversationId conversation, TurnId turn, CancellationToken cancellationToken) => TellAsync(async () =>
+    {
+        var id = GrainOf(tenant, conversation);
+        if (_host.Find(id)?.Cancel(turn) == true)
+            return true;
+        return await _services.Store.FindOperationAsync(id, turn.Value, cancellationToken) is { Status: OperationStatus.Pending }
+            && await CallAsync(id, g => g.EndPendingAsync(turn, OperationStatus.Cancelled), cancellationToken);
+    });
 
     public ValueTask<ConversationInfo?> MigrateConversationAsync(
         TenantId tenant, ConversationId id, string? silo, CancellationToken cancellationToken) => throw new NotImplementedException();
@@ -69,12 +62,12 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     public async IAsyncEnumerable<TurnEvent> RunCompletionAsync(
         CompletionTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var live = new LiveTurn("");
+        using var live = new LiveTurn(null, _lease, _services.Time);
         live.TryJoin();
         var run = CompletionRun.RunAsync(_services.Models, _host.Silo, turn, live, _services.Time, _services.Logger);
         try
         {
-            await foreach (var e in live.ReadAsync(cancellationToken))
+            await foreach (var e in live.ReadAsync(0, [], cancellationToken))
                 yield return e;
         }
         finally
@@ -119,7 +112,7 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         var grain = GrainOf(tenant, id);
         if (await _services.Store.DescribeAsync(grain, cancellationToken) is null)
             return null;
-        await _host.CallAsync(grain, g => g.SpillAsync(), cancellationToken);
+        await CallAsync(grain, g => g.SpillAsync(), cancellationToken);
         return await DescribeConversationAsync(tenant, id, cancellationToken);
     });
 
@@ -130,19 +123,26 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         var grain = GrainOf(tenant, id);
         if (!await _services.Store.DeleteAsync(grain, cancellationToken))
             return false;
+        await ForgetConversationAsync(tenant, id);
+        return true;
+    });
+
+    /// <summary>Drops all that this silo holds of a conversation whose tombstone is in the store.</summary>
+    internal async Task ForgetConversationAsync(TenantId tenant, ConversationId id)
+    {
+        var grain = GrainOf(tenant, id);
         await _host.DeactivateAsync(grain, DeactivationReason.Deleted);
         foreach (var model in _services.Models.Served)
             await model.Engine.DropAsync(ConversationGrain.CacheOf(grain), CancellationToken.None);
         await _services.Blobs.ClearAsync(grain, CancellationToken.None);
-        return true;
-    });
+    }
 
     /// <summary>Cuts a conversation after one of its items, as to edit or to ask again what follows it.</summary>
     /// <returns>False if the tenant has no such conversation, or it no such item.</returns>
     public ValueTask<bool> TruncateConversationAsync(
         TenantId tenant, ConversationId id, string lastItem, CancellationToken cancellationToken) => TellAsync(async () =>
         await _services.Store.DescribeAsync(GrainOf(tenant, id), cancellationToken) is not null
-            && await _host.CallAsync(GrainOf(tenant, id), g => g.TruncateAsync(lastItem), cancellationToken));
+            && await CallAsync(GrainOf(tenant, id), g => g.TruncateAsync(lastItem), cancellationToken));
 
     /// <summary>Begins a conversation as the copy of another up to an item (to its end with null), with which it shares
     /// the cache.</summary>
@@ -152,8 +152,8 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     {
         var (from, to) = (GrainOf(tenant, source), GrainOf(tenant, target));
         return await _services.Store.DescribeAsync(from, cancellationToken) is not null
-            && await _host.CallAsync(from, g => g.CopyAsync(lastItem), cancellationToken) is var (entries, tokens, state)
-            && await _host.CallAsync(to, g => g.AdoptAsync(entries, tokens, state), cancellationToken);
+            && await CallAsync(from, g => g.CopyAsync(lastItem), cancellationToken) is var (entries, tokens, state)
+            && await CallAsync(to, g => g.AdoptAsync(entries, tokens, state), cancellationToken);
     });
 
     public async ValueTask DisposeAsync()
@@ -178,7 +178,33 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
 
     static GrainId GrainOf(TenantId tenant, ConversationId conversation) => new(tenant.Value, conversation.Value);
 
-    async Task<(LiveTurn? Live, TurnFailure? Failure)> JoinAsync(ChatTurn turn, CancellationToken cancellationToken)
+    /// <summary>Reads a turn's events for one reader.</summary>
+    /// <param name="join">Counts the reader in, and gives the turn; or why not.</param>
+    /// <param name="isLost">Asked when the reader leaves early: whether its connection only broke.</param>
+    internal static async IAsyncEnumerable<TurnEvent> ReadAsync(Func<Task<Joined>> join, int fromEvent, IReadOnlyList<TurnEvent> shown,
+        Func<bool> isLost, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var (live, stored, failure) = await join();
+        if (failure is not null)
+            yield return new TurnFailed { Failure = failure, Sequence = fromEvent };
+        foreach (var e in stored.Skip(fromEvent))
+            yield return e;
+        if (live is null)
+            yield break;
+        try
+        {
+            await foreach (var e in live.ReadAsync(fromEvent, shown, cancellationToken))
+                yield return e;
+        }
+        finally
+        {
+            live.Leave(isLost());
+        }
+    }
+
+    /// <summary>Joins a turn, or begins it.</summary>
+    /// <param name="shown">What its reader has seen of it, from the first event on: it goes on there.</param>
+    internal async Task<Joined> JoinAsync(ChatTurn turn, IReadOnlyList<TurnEvent> shown, CancellationToken cancellationToken)
     {
         for (var tries = 1; ; tries++)
         {
@@ -186,17 +212,66 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
             {
                 _services.Models.Require(turn.Model);
                 var grain = await _host.ActivateAsync(GrainOf(turn.Tenant, turn.Conversation), cancellationToken);
-                return (grain.Join(turn), null);
+                return new Joined(grain.Join(turn, TurnOrigin.New with { Shown = shown }));
             }
             catch (GrainRefusedException e) when (e.Kind == RefusalKind.Gone && tries < Limits.ActivationTries)
             {
             }
             catch (Exception e) when (e is not OperationCanceledException && Failures.Of(e) is not null)
             {
-                return (null, Failures.Of(e));
+                return new Joined(Failures.Of(e)!);
             }
         }
     }
+
+    /// <summary>Joins a turn that runs or waits; or reads it, if it is committed; or runs it as it was recorded, if its owner is dead.</summary>
+    internal async Task<Joined> AttachAsync(
+        TenantId tenant, ConversationId conversation, TurnId turn, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var id = GrainOf(tenant, conversation);
+            if (_host.Find(id)?.TryJoin(turn) is { } live)
+                return new Joined(live);
+            var stored = await _services.Store.FindOperationAsync(id, turn.Value, cancellationToken);
+            switch (stored?.Status)
+            {
+                case OperationStatus.Committed:
+                    return new Joined([.. TurnRecord.FromBytes(stored.Result ?? []).Select(TurnRecord.Replayed)]);
+                case OperationStatus.Pending when StoredTurn.Of(stored) is { } recorded:
+                    return await JoinAsync(recorded, [], cancellationToken);
+                case OperationStatus.Cancelled:
+                    return new Joined(Failures.Cancelled);
+                case null when await FindOwnerElsewhereAsync(id) is { } silo:
+                    return new Joined(Failures.Moved(silo));
+                default:
+                    return new Joined(Failures.NoSuchTurn(turn));
+            }
+        }
+        catch (Exception e) when (e is not OperationCanceledException && Failures.Of(e) is not null)
+        {
+            return new Joined(Failures.Of(e)!);
+        }
+    }
+
+    /// <summary>The silo that owns the conversation, if it is not this one; null too if the store does not tell.</summary>
+    internal async ValueTask<string?> FindOwnerElsewhereAsync(GrainId id)
+    {
+        try
+        {
+            var owner = (await _services.Store.LocateAsync(id, CancellationToken.None))?.Owner;
+            return owner?.Silo != _host.Silo ? owner?.Silo : null;
+        }
+        catch (StoreException e)
+        {
+            TurnLog.LogOwnerUnknown(_services.Logger, id, e.Message);
+            return null;
+        }
+    }
+
+    /// <summary>Runs a message in the conversation's turn, unless it moves away first.</summary>
+    Task<T> CallAsync<T>(GrainId id, Func<ConversationGrain, Task<T>> message, CancellationToken cancellationToken) =>
+        _host.CallAsync(id, grain => grain.Gate.RunAsync(() => message(grain)), cancellationToken);
 
     ConversationInfo Describe(GrainSummary summary)
     {
@@ -217,5 +292,21 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
             Bytes = onDisk ? summary.BlobBytes : held.Bytes,
             SpilledTokens = (int)summary.BlobUnits,
         };
+    }
+}
+
+/// <summary>What a reader of a turn has joined: a live turn that it must leave, or the events of one that is done, or a failure.</summary>
+sealed record Joined(LiveTurn? Live, IReadOnlyList<TurnEvent> Stored, TurnFailure? Failure)
+{
+    public Joined(LiveTurn live) : this(live, [], null)
+    {
+    }
+
+    public Joined(IReadOnlyList<TurnEvent> stored) : this(null, stored, null)
+    {
+    }
+
+    public Joined(TurnFailure failure) : this(null, [], failure)
+    {
     }
 }

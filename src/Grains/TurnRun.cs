@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Hearth.Actors;
 using Hearth.Actors.Storage;
 using Hearth.Contracts;
@@ -8,51 +9,85 @@ using Hearth.Text;
 
 namespace Hearth.Grains;
 
+/// <summary>Where a turn goes on that another silo began.</summary>
+/// <param name="Shown">The events that its reader has seen.</param>
+/// <param name="Held">What the choices had made beyond them.</param>
+/// <param name="IsBegun">Whether the store has it as pending under this very activation.</param>
+sealed record TurnOrigin(IReadOnlyList<TurnEvent> Shown, IReadOnlyList<HeldBack> Held, bool IsBegun)
+{
+    public static TurnOrigin New { get; } = new([], [], false);
+}
+
 /// <summary>One turn's way through its grain:
-/// 1 record it as pending, 2 render and tokenize, 3 let the engine reply, 4 commit, 5 say so, 6 write the cache behind.</summary>
-sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
+/// 1 record it as pending, 2 render and tokenize, 3 let the engine reply, 4 commit, 5 say so, 6 write the cache behind.
+/// The reply is a function of the conversation, the turn and its seed: any silo makes the same one.</summary>
+sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, TurnOrigin origin)
 {
     readonly ConversationServices _services = grain.Services;
+    ChatTurn _turn = given;
+    ChoiceSet? _choices;
+    int[] _prompt = [];
+
+    public LiveTurn Live => live;
+
+    /// <summary>What the choices have made and not shown; while the turn is suspended.</summary>
+    public IReadOnlyList<HeldBack> HeldBack => _choices?.HeldBack ?? [];
+
+    public string Scope => $"{_turn.Tenant}/{_turn.CacheSalt}";
+
+    /// <summary>The prompt and what is shown of choice 0. Thread-safe.</summary>
+    public int[] KnownTokens =>
+        [.. Volatile.Read(ref _prompt), .. live.Events.OfType<TurnDelta>().Where(d => d.Choice == 0).SelectMany(d => d.Tokens)];
 
     public async Task RunAsync()
     {
-        var begun = false;
+        var begun = origin.IsBegun;
         try
         {
             live.Cancellation.ThrowIfCancellationRequested();
-            var model = _services.Models.Require(turn.Model);
-            if (!await BeginAsync())
+            var model = _services.Models.Require(_turn.Model);
+            if (!begun && !await BeginAsync())
                 return;
             begun = true;
+            foreach (var e in origin.Shown)
+                live.Append(e);
             await ReplyAsync(model);
         }
-        catch (Exception e) when (Failures.Of(e) is { } failure)
+        catch (Exception e) when (FailureOf(e) is { } failure)
         {
             if (e is StoreException)
-                TurnLog.LogStoreFailed(_services.Logger, turn.Id.Value, grain.Context.Id, e.Message);
+                TurnLog.LogStoreFailed(_services.Logger, _turn.Id.Value, grain.Context.Id, e.Message);
             if (begun)
                 await RecordEndAsync(failure);
             live.Fail(failure);
         }
     }
 
+    TurnFailure? FailureOf(Exception e) => e is OperationCanceledException ? live.Cause : Failures.Of(e);
+
     /// <returns>False if it was done before: its events have been shown.</returns>
     async Task<bool> BeginAsync()
     {
-        var begun = await _services.Store.BeginAsync(
-            grain.Context.Id, grain.Context.Fence, turn.Id.Value, turn.BodyHash, default, live.Cancellation);
+        await grain.Context.HeldAsync();
+        var begun = await _services.Store.BeginAsync(grain.Context.Id, grain.Context.Fence, _turn.Id.Value, _turn.BodyHash,
+            JsonSerializer.SerializeToUtf8Bytes(_turn, ContractsJson.Default.ChatTurn), live.Cancellation);
         switch (begun.Outcome)
         {
             case BeginOutcome.Committed:
                 foreach (var e in TurnRecord.FromBytes(begun.Result ?? []))
-                    live.Append(e is TurnFinished finished ? finished with { Replayed = true } : e);
+                    live.Append(TurnRecord.Replayed(e));
                 return false;
             case BeginOutcome.Conflict:
-                throw ConversationGrain.Conflict(turn.Id);
+                throw ConversationGrain.Conflict(_turn.Id);
             case BeginOutcome.Fenced:
                 grain.Context.Deactivate(DeactivationReason.Fenced);
                 throw new TurnFailedException(new TurnFailure(
                     TurnError.Fenced, "The conversation has moved to another activation.", null, Limits.RetryAfter));
+            case BeginOutcome.TakenOver:
+                // What was shown of it was made from the turn as it came first: a repeated request differs in its time.
+                var stored = await _services.Store.FindOperationAsync(grain.Context.Id, _turn.Id.Value, live.Cancellation);
+                _turn = StoredTurn.Of(stored) ?? _turn;
+                return true;
             default:
                 return true;
         }
@@ -60,18 +95,21 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
 
     async Task ReplyAsync(ServedModel model)
     {
-        var plan = HistoryPlan.For(turn, grain.Entries.ConvertAll(e => e.Item));
+        var plan = HistoryPlan.For(_turn, grain.Entries.ConvertAll(e => e.Item));
         var kept = grain.Entries[..plan.Keep];
         var segments = PromptRenderer.Render(model, [.. kept.Select(e => e.Item), .. plan.Added],
-            turn.TemplateArguments, _services.Time.GetUtcNow(), live.Cancellation);
+            _turn.TemplateArguments, _turn.Created, live.Cancellation);
         var held = grain.State.Fingerprint == model.Card.Fingerprint ? grain.Tokens : [];
         var prompt = ExactPrompt.Build(model.Tokenizer, segments, held, [.. kept.SelectMany(e => e.Anchors)]);
+        Volatile.Write(ref _prompt, prompt);
 
         await grain.Spiller.StopAsync(finish: false);
-        var replies = await ChoiceSet.RunAsync(model, turn.Generation, RequestFor(model, prompt), live.Append,
-            admitted => Started(prompt, admitted, knownBefore: plan.Keep > 0),
-            live.Cancellation);
-        await CommitAsync(model, plan, segments, prompt, replies);
+        _choices = new ChoiceSet(model, _turn.Generation, RequestFor(model, prompt), live.Append,
+            admitted => Started(prompt, admitted, knownBefore: plan.Keep > 0), _services.Time);
+        _choices.Prime(origin.Shown, origin.Held);
+        while (!await _choices.RunAsync(grain.Gate.Suspension, live.Cancellation))
+            await grain.Gate.YieldAsync();
+        await CommitAsync(model, plan, segments, prompt, _choices.Replies);
         grain.Spiller.Start(model, grain.Cache, grain.Tokens);
     }
 
@@ -79,11 +117,11 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
     TurnStarted Started(int[] prompt, TokenChunk admitted, bool knownBefore)
     {
         var started = CompletionRun.Started(
-            turn.Id, turn.Conversation, grain.Context.Silo, _services.Time.GetUtcNow(), prompt.Length, admitted) with
+            _turn.Id, _turn.Conversation, grain.Context.Silo, _turn.Created, prompt.Length, admitted) with
         {
-            Model = turn.Model,
-            Choices = turn.Generation.Choices,
-            Logprobs = turn.Generation.Logprobs,
+            Model = _turn.Model,
+            Choices = _turn.Generation.Choices,
+            Logprobs = _turn.Generation.Logprobs,
         };
         return knownBefore && started.Cache == CacheOrigin.New
             ? started with { Cache = CacheOrigin.Recomputed, CacheReason = "the cache was given up before it was stored" }
@@ -92,15 +130,16 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
 
     TokenRequest RequestFor(ServedModel model, int[] prompt)
     {
-        var scope = $"{turn.Tenant}/{turn.CacheSalt}";
-        return ChoiceSet.Request(model, turn.Generation, grain.Cache.Value, scope, prompt) with
+        var request = ChoiceSet.Request(model, _turn.Generation, grain.Cache.Value, Scope, prompt);
+        return request with
         {
+            Sampling = request.Sampling with { Seed = request.Sampling.Seed ?? StoredTurn.SeedOf(_turn) },
             Spill = grain.Spiller.For(model, prompt),
         };
     }
 
     async Task CommitAsync(
-        ServedModel model, HistoryPlan plan, IReadOnlyList<TextSegment> segments, int[] prompt, Reply[] replies)
+        ServedModel model, HistoryPlan plan, IReadOnlyList<TextSegment> segments, int[] prompt, IReadOnlyList<Reply> replies)
     {
         var reply = replies[0];
         var anchors = reply.Exact
@@ -111,31 +150,33 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn turn, LiveTurn live)
         {
             Status = reply.Reason == FinishReason.Length ? ItemStatus.Incomplete : ItemStatus.Completed,
         };
+        var events = live.Events;
+        var cached = events.OfType<TurnStarted>().FirstOrDefault()?.CachedTokens ?? 0;
         var finished = new TurnFinished
         {
-            Usage = new Usage(prompt.Length, replies.Sum(r => r.Tokens.Count), reply.CachedTokens),
-            Sequence = live.Events.Count,
+            Usage = new Usage(prompt.Length, replies.Sum(r => r.Tokens.Count), cached),
+            Sequence = events.Count,
         };
-        await grain.CommitAsync(turn, plan.Keep, [.. plan.Added.Select(i => Entry.Of(i)), Entry.Of(item, anchors)],
+        await grain.CommitAsync(_turn, plan.Keep, [.. plan.Added.Select(i => Entry.Of(i)), Entry.Of(item, anchors)],
             [.. prompt, .. reply.Kept], new ConversationState(model.Card.Name, model.Card.Fingerprint, grain.State.Turns + 1),
-            TurnRecord.ToBytes([.. live.Events, finished]));
+            TurnRecord.ToBytes([.. events, finished]));
         live.Append(finished);
     }
 
     /// <summary>Best effort: a record that stays pending is run again when the turn is sent again, as a failed one is.</summary>
     async Task RecordEndAsync(TurnFailure failure)
     {
-        if (failure.Error is TurnError.OutcomeUnknown or TurnError.Fenced)
+        if (failure.Error is TurnError.OutcomeUnknown or TurnError.Fenced or TurnError.Moved || !grain.Context.Lease.IsHeld)
             return;
         try
         {
             var status = failure.Error == TurnError.Cancelled ? OperationStatus.Cancelled : OperationStatus.Failed;
             await _services.Store.EndAsync(
-                grain.Context.Id, grain.Context.Fence, turn.Id.Value, status, CancellationToken.None);
+                grain.Context.Id, grain.Context.Fence, _turn.Id.Value, status, CancellationToken.None);
         }
         catch (StoreException e)
         {
-            TurnLog.LogEndFailed(_services.Logger, grain.Context.Id, turn.Id.Value, e);
+            TurnLog.LogEndFailed(_services.Logger, grain.Context.Id, _turn.Id.Value, e);
         }
     }
 }

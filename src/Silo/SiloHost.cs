@@ -26,7 +26,7 @@ public sealed class SiloHost : IAsyncDisposable
         (_options, _store, _loggers, _time) = (options, store, loggers, time);
         _cluster = new LocalCluster(
             // The store's lock proves that whoever wrote an ownership into it before is gone.
-            new GrainHostOptions { Silo = options.Name, SiloIsGone = _ => true },
+            new GrainHostOptions { Silo = options.Name, SiloIsGone = (_, _) => ValueTask.FromResult(true) },
             store.Grains, store.Blobs, _models, time, loggers.CreateLogger("Hearth.Grains"));
         _models.ReportLoading(options.ServedName, "reading weights", 0);
     }

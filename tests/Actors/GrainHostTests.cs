@@ -171,7 +171,7 @@ public sealed class GrainHostTests : IAsyncDisposable
     bool _failNextLoad;
 
     GrainHost<Counter> NewHost(string silo, int activationsMax) => new(
-        new GrainHostOptions { Silo = silo, SiloIsGone = _gone.Contains, ActivationsMax = activationsMax },
+        new GrainHostOptions { Silo = silo, SiloIsGone = (other, _) => ValueTask.FromResult(_gone.Contains(other)), ActivationsMax = activationsMax },
         _store.Grains, Create, _time, NullLogger.Instance);
 
     Task<int> AddAsync() => _host.CallAsync(Id, c => c.AddAsync(), Stop);

@@ -25,7 +25,7 @@ sealed class Silo : IAsyncDisposable
         Model = ServedModel.Load(Engine);
         models.Serve(Model);
         var name = $"silo-{Guid.NewGuid():N}";
-        Cluster = new LocalCluster(new GrainHostOptions { Silo = name, SiloIsGone = other => other != name },
+        Cluster = new LocalCluster(new GrainHostOptions { Silo = name, SiloIsGone = (other, _) => ValueTask.FromResult(other != name) },
             Store, _store.Blobs, models, time, NullLogger.Instance);
     }
 

@@ -43,7 +43,7 @@ sealed partial class CacheSpiller(
         if (_writing is not var (stop, done))
             return;
         if (!finish)
-            await stop.CancelAsync();
+            stop.Cancel();
         await done;
         stop.Dispose();
         _writing = null;

@@ -3,36 +3,68 @@ using Hearth.Contracts;
 namespace Hearth.Grains.Replies;
 
 /// <summary>Makes all choices of a turn: the first one, and once it has begun the others, which share its cache.</summary>
-static class ChoiceSet
+sealed class ChoiceSet
 {
+    readonly ReplyRun[] _runs;
+    readonly Func<TokenChunk, TurnStarted> _start;
+    readonly Action<TurnEvent> _show;
+    bool _started;
+
     /// <param name="first">The request for choice 0. The others take its prompt, with ids of their own, and keep nothing.</param>
     /// <param name="show">Gets the events of all choices, perhaps from several threads.</param>
     /// <param name="start">Makes the turn's first event.</param>
-    /// <returns>The replies, choice 0 first.</returns>
-    public static async Task<Reply[]> RunAsync(ServedModel model, GenerationOptions options, TokenRequest first,
-        Action<TurnEvent> show, Func<TokenChunk, TurnStarted> start, CancellationToken cancellationToken)
+    public ChoiceSet(ServedModel model, GenerationOptions options, TokenRequest first, Action<TurnEvent> show,
+        Func<TokenChunk, TurnStarted> start, TimeProvider time)
     {
         CheckLength(model.Card, first.Prompt.Length);
+        (_show, _start) = (show, start);
+        _runs = [.. Enumerable.Range(0, options.Choices).Select(i =>
+            new ReplyRun(model, options, i, i == 0 ? first : Sibling(first, i), show, time))];
+    }
+
+    /// <summary>The finished replies, choice 0 first.</summary>
+    public IReadOnlyList<Reply> Replies => [.. _runs.Select(r => r.Reply!)];
+
+    /// <summary>The tokens of choice 0.</summary>
+    public IReadOnlyList<int> Tokens => _runs[0].Tokens;
+
+    /// <summary>What the choices have made and not shown; for a suspended set.</summary>
+    public IReadOnlyList<HeldBack> HeldBack => [.. _runs.Where(r => r.Reply is null).Select(r => r.HeldBack)];
+
+    /// <summary>Goes on where another silo was.</summary>
+    /// <exception cref="TurnFailedException">This silo's model would have shown another text.</exception>
+    public void Prime(IReadOnlyList<TurnEvent> shown, IReadOnlyList<HeldBack> held)
+    {
+        _started = shown.Count > 0;
+        for (var i = 0; i < _runs.Length; i++)
+            _runs[i].Prime(shown, held.FirstOrDefault(h => h.Choice == i));
+    }
+
+    /// <returns>False if the set was suspended: it may be run again.</returns>
+    /// <exception cref="TurnFailedException">The engine refused or failed.</exception>
+    /// <exception cref="OperationCanceledException">The turn was cancelled.</exception>
+    public async Task<bool> RunAsync(CancellationToken suspension, CancellationToken cancellationToken)
+    {
         using var siblings = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var run = new ReplyRun(model, options, 0, show);
-        List<Task<Reply>> replies = [RunOneAsync(run, first, chunk => show(start(chunk)), siblings)];
-        if (options.Choices > 1)
-            await run.FirstToken;
-        if (options.Choices > 1 && !siblings.IsCancellationRequested)
+        List<Task> runs = [];
+        if (_runs[0].Reply is null)
         {
-            replies.AddRange(Enumerable.Range(1, options.Choices - 1).Select(i => RunOneAsync(
-                new ReplyRun(model, options, i, show), Sibling(first, i), null, siblings)));
+            runs.Add(RunOneAsync(_runs[0], siblings, suspension));
+            await _runs[0].Begun;
         }
+        if (!siblings.IsCancellationRequested && (_runs[0].Reply is not null || _runs[0].Tokens.Count > 0))
+            runs.AddRange(_runs.Skip(1).Where(r => r.Reply is null).Select(r => RunOneAsync(r, siblings, suspension)));
         try
         {
-            return await Task.WhenAll(replies);
+            await Task.WhenAll(runs);
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
             // One failed and the others were cancelled for it: what it said is the turn's failure, whichever came first.
-            throw replies.Where(r => r.IsFaulted).Select(r => r.Exception!.InnerException!).FirstOrDefault()
+            throw runs.Where(r => r.IsFaulted).Select(r => r.Exception!.InnerException!).FirstOrDefault()
                 ?? new TurnFailedException(Failures.Cancelled);
         }
+        return _runs.All(r => r.Reply is not null);
     }
 
     public static TokenRequest Request(
@@ -47,26 +79,36 @@ static class ChoiceSet
             Logprobs = options.Logprobs,
         };
 
+    /// <summary>The cache of a further choice, which lives no longer than the turn.</summary>
+    public static CacheId SiblingCache(CacheId first, int choice) => new($"{first}#{choice}");
+
     static TokenRequest Sibling(TokenRequest first, int choice) => first with
     {
-        Cache = new CacheId($"{first.Cache}#{choice}"),
+        Cache = SiblingCache(first.Cache, choice),
         Sampling = first.Sampling with { Seed = first.Sampling.Seed + choice },
         Spill = null,
         Keep = false,
     };
 
-    static async Task<Reply> RunOneAsync(
-        ReplyRun run, TokenRequest request, Action<TokenChunk>? onAdmitted, CancellationTokenSource siblings)
+    async Task RunOneAsync(ReplyRun run, CancellationTokenSource siblings, CancellationToken suspension)
     {
         try
         {
-            return await run.RunAsync(request, onAdmitted, siblings.Token);
+            await run.RunAsync(run == _runs[0] ? Start : null, suspension, siblings.Token);
         }
         catch
         {
-            await siblings.CancelAsync();
+            siblings.Cancel();
             throw;
         }
+    }
+
+    void Start(TokenChunk admitted)
+    {
+        if (_started)
+            return;
+        _started = true;
+        _show(_start(admitted));
     }
 
     static void CheckLength(ModelCard card, int prompt)

@@ -1,22 +1,39 @@
 using System.Runtime.CompilerServices;
+using Hearth.Actors.Membership;
 using Hearth.Contracts;
 
 namespace Hearth.Grains.Replies;
 
 /// <summary>A turn that waits or runs: its numbered events, and those who read them. Thread-safe.
-/// A reader that comes late gets the events from the first one on; when the last reader leaves, the turn is cancelled.</summary>
-sealed class LiveTurn(string bodyHash) : IDisposable
+/// A reader that comes late gets the events from the first one on. When the last reader leaves, the turn is cancelled: at once if
+/// it said so, after a while if only its connection broke.</summary>
+/// <param name="turn">Null for a completion.</param>
+/// <param name="lease">Without it no event is given out.</param>
+sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposable
 {
     readonly Lock _lock = new();
     readonly List<TurnEvent> _events = [];
     readonly CancellationTokenSource _cancellation = new();
     TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    TurnFailure _cause = Failures.Cancelled;
+    ITimer? _abandoned;
+    long _bytes;
     int _readers;
     bool _ended;
 
-    public string BodyHash => bodyHash;
+    public ChatTurn? Turn => turn;
 
     public CancellationToken Cancellation => _cancellation.Token;
+
+    /// <summary>Why it was cancelled.</summary>
+    public TurnFailure Cause
+    {
+        get
+        {
+            lock (_lock)
+                return _cause;
+        }
+    }
 
     /// <summary>The events so far.</summary>
     public List<TurnEvent> Events
@@ -37,51 +54,93 @@ sealed class LiveTurn(string bodyHash) : IDisposable
             if (_ended || _cancellation.IsCancellationRequested)
                 return false;
             _readers++;
+            _abandoned?.Dispose();
+            _abandoned = null;
             return true;
         }
     }
 
-    public void Leave()
+    /// <param name="lost">Whether the reader only vanished, and it or another one may come back.</param>
+    public void Leave(bool lost = false)
     {
         lock (_lock)
         {
             if (--_readers > 0 || _ended)
                 return;
         }
-        Cancel();
+        if (lost)
+            AwaitReader();
+        else
+            Cancel();
     }
 
-    public void Cancel()
+    /// <summary>Cancels the turn unless a reader comes within <see cref="Limits.AbandonedTurn"/>.</summary>
+    public void AwaitReader()
     {
         lock (_lock)
         {
-            if (_ended)
+            if (_readers == 0 && !_ended)
+                _abandoned ??= time.CreateTimer(_ => CancelAbandoned(), null, Limits.AbandonedTurn, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    public void Cancel() => Cancel(Failures.Cancelled);
+
+    void Cancel(TurnFailure cause)
+    {
+        lock (_lock)
+        {
+            if (_ended || _cancellation.IsCancellationRequested)
                 return;
+            _cause = cause;
         }
         _cancellation.Cancel();
+    }
+
+    void CancelAbandoned()
+    {
+        lock (_lock)
+        {
+            if (_readers > 0)
+                return;
+        }
+        Cancel();
     }
 
     /// <summary>Numbers the event and shows it to the readers.</summary>
     public void Append(TurnEvent e)
     {
         TaskCompletionSource changed;
+        bool tooLarge;
         lock (_lock)
         {
             if (_ended)
                 return;
             _events.Add(e with { Sequence = _events.Count });
-            _ended = e is TurnFinished or TurnFailed;
+            _bytes += BytesOf(e);
+            tooLarge = _bytes > Limits.LiveTurnBytesMax;
+            if (e is TurnFinished or TurnFailed)
+            {
+                _ended = true;
+                _abandoned?.Dispose();
+            }
             (changed, _changed) = (_changed, new(TaskCreationOptions.RunContinuationsAsynchronously));
         }
         changed.SetResult();
+        if (tooLarge)
+            Cancel(Failures.TooLarge);
     }
 
     public void Fail(TurnFailure failure) => Append(new TurnFailed { Failure = failure });
 
-    /// <summary>All events from the first one to the last.</summary>
-    public async IAsyncEnumerable<TurnEvent> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>The events from one of them to the last; none for a number beyond the last.</summary>
+    /// <param name="shown">The events before, as the reader has them, perhaps from another silo: choices that ran side by side may
+    /// have come in another order there, so what follows is told by choice.</param>
+    public async IAsyncEnumerable<TurnEvent> ReadAsync(
+        int from, IReadOnlyList<TurnEvent> shown, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        for (var next = 0; ;)
+        var passOver = shown.CountBy(ChoiceOf).ToDictionary();
+        for (int next = passOver.Count > 0 ? 0 : from, number = from; ;)
         {
             TurnEvent? e = null;
             Task changed;
@@ -93,12 +152,46 @@ sealed class LiveTurn(string bodyHash) : IDisposable
                     yield break;
                 changed = _changed.Task;
             }
-            if (e is not null)
-                yield return e;
-            else
+            if (e is null)
                 await changed.WaitAsync(cancellationToken);
+            else if (passOver.GetValueOrDefault(ChoiceOf(e)) is var left and > 0)
+                passOver[ChoiceOf(e)] = left - 1;
+            else
+                yield return e = await MayTellAsync(e with { Sequence = number++ }, cancellationToken);
+            if (e is TurnFinished or TurnFailed)
+                yield break;
         }
     }
 
     public void Dispose() => _cancellation.Dispose();
+
+    /// <returns>The event once the silo may speak, or the failure that it never will.</returns>
+    async ValueTask<TurnEvent> MayTellAsync(TurnEvent e, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (!lease.IsHeld)
+                await lease.HeldAsync(cancellationToken);
+            return e;
+        }
+        catch (LeaseLostException lost)
+        {
+            return new TurnFailed { Failure = Failures.Of(lost)!, Sequence = e.Sequence };
+        }
+    }
+
+    static int ChoiceOf(TurnEvent e) => e switch
+    {
+        TurnDelta delta => delta.Choice,
+        ChoiceFinished choice => choice.Choice,
+        _ => -1,
+    };
+
+    static long BytesOf(TurnEvent e)
+    {
+        const int eventBytes = 128, tokenBytes = 96;
+        return e is TurnDelta delta
+            ? eventBytes + 2L * delta.Text.Length + 4L * delta.Tokens.Count + delta.Logprobs.Sum(l => tokenBytes * (1L + l.Top.Count))
+            : eventBytes;
+    }
 }

@@ -7,87 +7,189 @@ namespace Hearth.Grains.Replies;
 /// <param name="ShownTokens">How many of them, from the first, lie wholly within the text.</param>
 /// <param name="Exact">Whether those are exactly the text.</param>
 /// <param name="End">The token that ended it, after the shown ones; null if none did.</param>
-sealed record Reply(
-    string Text, IReadOnlyList<int> Tokens, int ShownTokens, bool Exact, int? End, FinishReason Reason, int CachedTokens)
+sealed record Reply(string Text, IReadOnlyList<int> Tokens, int ShownTokens, bool Exact, int? End, FinishReason Reason)
 {
     /// <summary>What stays of the tokens in the conversation.</summary>
     public IEnumerable<int> Kept => End is { } end ? Tokens.Take(ShownTokens).Append(end) : Tokens.Take(ShownTokens);
 }
 
-/// <summary>Makes one choice: submits it, shows its text as it comes, and stops the engine at a stop string.</summary>
-sealed class ReplyRun(ServedModel model, GenerationOptions options, int choice, Action<TurnEvent> show)
+/// <summary>Makes one choice: submits it, shows its text as it comes, and stops the engine at a stop string. A reply that is suspended,
+/// or was begun by another silo, is continued from its tokens: there is no other state.</summary>
+sealed class ReplyRun(
+    ServedModel model, GenerationOptions options, int choice, TokenRequest request, Action<TurnEvent> show, TimeProvider time)
 {
     readonly ReplyDecoder _decoder = new(model.Tokenizer, options, choice);
-    readonly TaskCompletionSource _firstToken = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    int? _end;
 
-    /// <summary>Completes at the first token, or at the reply's end without one.</summary>
-    public Task FirstToken => _firstToken.Task;
+    /// <summary>Null while it is not finished.</summary>
+    public Reply? Reply { get; private set; }
+
+    public IReadOnlyList<int> Tokens => _decoder.Tokens;
+
+    public HeldBack HeldBack => _decoder.HeldBack;
+
+    /// <summary>Completes at the first token, or when a run ends without one.</summary>
+    public Task Begun => _begun.Task;
+
+    /// <summary>Takes what another silo has made of this choice.</summary>
+    /// <exception cref="TurnFailedException">This silo's model would have shown another text.</exception>
+    public void Prime(IEnumerable<TurnEvent> shown, HeldBack? held)
+    {
+        var text = new System.Text.StringBuilder();
+        FinishReason? finished = null;
+        foreach (var e in shown)
+        {
+            if (e is TurnDelta delta && delta.Choice == choice)
+            {
+                text.Append(delta.Text);
+                Prime(delta.Tokens);
+            }
+            else if (e is ChoiceFinished end && end.Choice == choice)
+            {
+                finished = end.Reason;
+                Prime(end.Tokens);
+            }
+        }
+        // The text is shown to its end only when the reply is finished.
+        if (_decoder.Text.Length < text.Length)
+            _decoder.Flush();
+        if (_decoder.Text != text.ToString())
+        {
+            throw new TurnFailedException(TurnError.Internal,
+                "The reply was begun by a silo whose model reads its tokens differently: it cannot go on here.");
+        }
+        if (finished is { } reason)
+            Conclude(reason);
+        else if (held is not null)
+            _decoder.Prime(held);
+    }
+
+    void Prime(IReadOnlyList<int> tokens)
+    {
+        foreach (var token in tokens)
+        {
+            if (request.StopTokens.Contains(token))
+                End(token);
+            else
+                _decoder.Prime(token);
+        }
+        _decoder.TakeTokens();
+    }
 
     /// <param name="onAdmitted">Told of the cached part of the prompt, before any text.</param>
+    /// <param name="suspension">Ends the run at the next token; it may be run again.</param>
     /// <exception cref="TurnFailedException">The engine refused or failed.</exception>
     /// <exception cref="OperationCanceledException">The turn was cancelled; the engine has stopped.</exception>
-    public async Task<Reply> RunAsync(TokenRequest request, Action<TokenChunk>? onAdmitted, CancellationToken cancellationToken)
+    public async Task RunAsync(
+        Action<TokenChunk>? onAdmitted, CancellationToken suspension, CancellationToken cancellationToken)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        if (_begun.Task.IsCompleted && Tokens.Count == 0)
+            _begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         try
         {
-            return await StreamAsync(request with { Cancellation = stop.Token }, onAdmitted, stop, cancellationToken);
+            if (_decoder.Stopped || _end is not null)
+                Finish(FinishReason.Stop);
+            else if (Tokens.Count >= request.MaxTokens)
+                Finish(FinishReason.Length);
+            else
+                await StreamAsync(onAdmitted, suspension, cancellationToken);
         }
         finally
         {
-            _firstToken.TrySetResult();
+            _begun.TrySetResult();
         }
     }
 
-    async Task<Reply> StreamAsync(
-        TokenRequest request, Action<TokenChunk>? onAdmitted, CancellationTokenSource stop, CancellationToken cancellationToken)
+    async Task StreamAsync(Action<TokenChunk>? onAdmitted, CancellationToken suspension, CancellationToken cancellationToken)
     {
-        var refusal = model.Engine.TrySubmit(request, out var chunks);
-        if (refusal != TurnError.None || chunks is null)
-            throw new TurnFailedException(new TurnFailure(refusal, Words(refusal), null, Limits.RetryAfter));
-        var (cached, end) = (0, (int?)null);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var chunks = await SubmitAsync(Continued(suspension, stop.Token), cancellationToken);
         // Read to the end whatever happens: only then has the engine let go of the sequence.
         await foreach (var chunk in chunks.ReadAllAsync(CancellationToken.None))
         {
             switch (chunk.Kind)
             {
                 case TokenChunkKind.Admitted:
-                    cached = chunk.CachedTokens;
                     onAdmitted?.Invoke(chunk);
                     break;
                 case TokenChunkKind.Token when _decoder.Stopped || cancellationToken.IsCancellationRequested:
                     break;
-                case TokenChunkKind.Token when request.StopTokens.Contains(chunk.Token):
-                    end = chunk.Token;
-                    _decoder.PushEnd(chunk.Token);
-                    break;
                 case TokenChunkKind.Token:
-                    Show(_decoder.Push(chunk));
-                    _firstToken.TrySetResult();
+                    Take(chunk);
+                    _begun.TrySetResult();
                     if (_decoder.Stopped)
-                        await stop.CancelAsync();
+                        stop.Cancel();
                     break;
-                case TokenChunkKind.Finished:
+                default:
                     cancellationToken.ThrowIfCancellationRequested();
-                    return Finish(chunk.Reason, end, cached);
-                case TokenChunkKind.Failed:
-                    cancellationToken.ThrowIfCancellationRequested();
-                    if (_decoder.Stopped)
-                        return Finish(FinishReason.Stop, null, cached);
-                    throw new TurnFailedException(chunk.Failure ?? new TurnFailure(TurnError.Internal, "The engine failed."));
+                    End(chunk);
+                    return;
             }
         }
         cancellationToken.ThrowIfCancellationRequested();
         throw new TurnFailedException(TurnError.Internal, "The engine ended the reply without saying how.");
     }
 
-    Reply Finish(FinishReason reason, int? end, int cached)
+    TokenRequest Continued(CancellationToken suspension, CancellationToken stop) => request with
+    {
+        Prompt = Tokens.Count == 0 ? request.Prompt : (int[])[.. request.Prompt.Span, .. Tokens],
+        ReplyTokens = Tokens.Count,
+        MaxTokens = request.MaxTokens - Tokens.Count,
+        Suspension = suspension,
+        Cancellation = stop,
+    };
+
+    /// <summary>A reply that clients see already is worth waiting for; a new one is refused at once.</summary>
+    async Task<System.Threading.Channels.ChannelReader<TokenChunk>> SubmitAsync(
+        TokenRequest continued, CancellationToken cancellationToken)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            var refusal = model.Engine.TrySubmit(continued, out var chunks);
+            if (refusal == TurnError.None && chunks is not null)
+                return chunks;
+            if (refusal != TurnError.Overloaded || continued.ReplyTokens == 0 || tries == Limits.ResumeTries)
+                throw new TurnFailedException(new TurnFailure(refusal, Words(refusal), null, Limits.RetryAfter));
+            await Task.Delay(Limits.ResumePause, time, cancellationToken);
+        }
+    }
+
+    void Take(TokenChunk chunk)
+    {
+        if (request.StopTokens.Contains(chunk.Token))
+            End(chunk.Token);
+        else
+            Show(_decoder.Push(chunk));
+    }
+
+    void End(int token)
+    {
+        _end = token;
+        _decoder.PushEnd(token);
+    }
+
+    void End(TokenChunk last)
+    {
+        if (last.Kind == TokenChunkKind.Finished)
+            Finish(last.Reason);
+        else if (_decoder.Stopped || _end is not null)
+            Finish(FinishReason.Stop);
+        else if (last.Kind == TokenChunkKind.Failed)
+            throw new TurnFailedException(last.Failure ?? new TurnFailure(TurnError.Internal, "The engine failed."));
+    }
+
+    void Finish(FinishReason reason)
     {
         Show(_decoder.Flush());
-        reason = _decoder.Stopped ? FinishReason.Stop : reason;
-        show(new ChoiceFinished { Choice = choice, Reason = reason });
+        Conclude(_decoder.Stopped ? FinishReason.Stop : reason);
+        show(new ChoiceFinished { Choice = choice, Reason = Reply!.Reason, Tokens = _decoder.TakeTokens() });
+    }
+
+    void Conclude(FinishReason reason)
+    {
         var (count, exact) = _decoder.ShownTokens();
-        return new Reply(_decoder.Text, _decoder.Tokens, count, exact, _decoder.Stopped ? null : end, reason, cached);
+        Reply = new Reply(_decoder.Text, _decoder.Tokens, count, exact, _decoder.Stopped ? null : _end, reason);
     }
 
     void Show(TurnDelta? delta)

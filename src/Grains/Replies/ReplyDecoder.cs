@@ -4,6 +4,9 @@ using Hearth.Text;
 
 namespace Hearth.Grains.Replies;
 
+/// <summary>A choice's tokens whose text is not shown yet: part of a code point, or what may become a stop string.</summary>
+sealed record HeldBack(int Choice, IReadOnlyList<int> Tokens, IReadOnlyList<TokenLogprob> Logprobs);
+
 /// <summary>Turns a reply's tokens into the text that is shown: whole code points only, nothing of a stop string, no control
 /// tokens. For one choice.</summary>
 sealed class ReplyDecoder(Tokenizer tokenizer, GenerationOptions options, int choice)
@@ -16,6 +19,7 @@ sealed class ReplyDecoder(Tokenizer tokenizer, GenerationOptions options, int ch
     readonly List<(int Characters, bool Whole)> _ends = [];
     readonly List<(int Index, TokenLogprob Logprob)> _logprobs = [];
     int _decoded;
+    int _told;
 
     /// <summary>All tokens of the reply, also those that are not shown.</summary>
     public IReadOnlyList<int> Tokens => _tokens;
@@ -24,17 +28,40 @@ sealed class ReplyDecoder(Tokenizer tokenizer, GenerationOptions options, int ch
 
     public bool Stopped => _stops.Matched;
 
+    /// <summary>What was decoded since the last delta: tokens, and their log-probabilities when asked for.</summary>
+    public HeldBack HeldBack => new(choice, _tokens[_told..], _logprobs.ConvertAll(l => l.Logprob));
+
     /// <summary>Takes a token of the text.</summary>
     /// <returns>What it makes certain; null if nothing.</returns>
-    public TurnDelta? Push(TokenChunk chunk)
+    public TurnDelta? Push(TokenChunk chunk) => Push(chunk.Token, options.Logprobs ? LogprobOf(chunk) : null);
+
+    TurnDelta? Push(int token, TokenLogprob? logprob)
     {
-        var text = _decoder.Push(chunk.Token);
-        _tokens.Add(chunk.Token);
+        var text = _decoder.Push(token);
+        _tokens.Add(token);
         _decoded += text.Length;
         _ends.Add((_decoded, _decoder.PendingBytes == 0));
-        if (options.Logprobs)
-            _logprobs.Add((_tokens.Count - 1, LogprobOf(chunk)));
+        if (logprob is not null)
+            _logprobs.Add((_tokens.Count - 1, logprob));
         return Show(_stops.Push(text));
+    }
+
+    /// <summary>Takes a token that another silo has shown already: afterwards this decoder is as that silo's was.</summary>
+    public void Prime(int shown) => Push(shown, null);
+
+    /// <summary>Takes tokens that another silo had, and had not shown yet.</summary>
+    public void Prime(HeldBack held)
+    {
+        for (var i = 0; i < held.Tokens.Count; i++)
+            Push(held.Tokens[i], i < held.Logprobs.Count ? held.Logprobs[i] : null);
+    }
+
+    /// <summary>The tokens since the last delta, which count as told now.</summary>
+    public List<int> TakeTokens()
+    {
+        var rest = _tokens[_told..];
+        _told = _tokens.Count;
+        return rest;
     }
 
     /// <summary>Takes the token that ended the reply: it is part of the conversation and not of the text.</summary>
@@ -68,7 +95,7 @@ sealed class ReplyDecoder(Tokenizer tokenizer, GenerationOptions options, int ch
         _logprobs.Clear();
         return text.Length == 0 && logprobs.Count == 0
             ? null
-            : new TurnDelta { Choice = choice, Text = text, Logprobs = logprobs };
+            : new TurnDelta { Choice = choice, Text = text, Tokens = TakeTokens(), Logprobs = logprobs };
     }
 
     TokenLogprob LogprobOf(TokenChunk chunk)

@@ -17,6 +17,9 @@ static class TurnRecord
         return bytes.ToArray();
     }
 
+    /// <summary>An event as it is told again.</summary>
+    public static TurnEvent Replayed(TurnEvent e) => e is TurnFinished finished ? finished with { Replayed = true } : e;
+
     public static List<TurnEvent> FromBytes(byte[] record)
     {
         using var brotli = new BrotliStream(new MemoryStream(record), CompressionMode.Decompress);
