@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
-using Hearth.Actors.Storage.Redis.Blobs;
+using Hearth.Actors;
+using Hearth.Actors.Storage.Redis;
 using Hearth.Kernels.Bench;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hearth.Cluster.Bench;
 
@@ -18,12 +20,14 @@ static class SpillPath
         var atOnce = args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : 2;
         var value = new byte[bytes];
         new Random(1).NextBytes(value);
-        using var client = new BlobClient(BlobServer.Parse(server), TimeSpan.FromSeconds(10));
+        await using var store = await RedisStore.ConnectAsync(
+            new RedisOptions { Control = server, Cluster = "bench" }, TimeProvider.System, NullLogger.Instance, default);
+        var grain = new GrainId("bench", "spill");
         var buffers = Enumerable.Range(0, atOnce).Select(_ => new byte[bytes]).ToArray();
         foreach (var (name, call) in new (string, Func<int, Task>)[]
         {
-            ("SET", async i => await client.CallAsync(["SET", $"bench:{i % 16}"], value, default, default)),
-            ("GET", async i => await client.CallAsync(["GET", $"bench:{i % 16}"], default, buffers[i % atOnce], default)),
+            ("SET", async i => await store.Blobs.PutAsync(grain, $"b{i % 16}", value, default)),
+            ("GET", async i => await store.Blobs.ReadAsync(grain, $"b{i % 16}", buffers[i % atOnce], default)),
         })
         {
             var (ours, theirs, ratio) = (new Samples("F2"), new Samples("F2"), new Samples("F2"));

@@ -119,9 +119,14 @@ sealed class RedisGrainStore(RedisLink link, RedisKeys keys, RedisGrainIndex ind
         return found;
     }
 
+    /// <summary>Deletes a grain's blobs and their manifest.</summary>
+    internal Func<GrainId, CancellationToken, ValueTask> ClearBlobs { get; set; } = (_, _) => ValueTask.CompletedTask;
+
     public async ValueTask<bool> DeleteAsync(GrainId grain, CancellationToken cancellationToken)
     {
         var answer = await CallAsync(RedisScript.Delete, grain, cancellationToken, _tombstoneAge);
+        // The tombstone keeps every writer out, so nothing comes after this; asked again, it does what it could not do before.
+        await ClearBlobs(grain, cancellationToken);
         if (answer.IsNull)
             return false;
         var reply = (RedisResult[])answer;

@@ -23,10 +23,15 @@ sealed class RedisKeys
     /// <summary>directory, operations, requests, results, order of operations, log, journal, manifest, tombstone.</summary>
     public RedisKey[] OfGrain(GrainId grain)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(grain.Scope.Length, Limits.ScopeLengthMax);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(grain.Name.Length, Limits.NameLengthMax);
-        var tag = $"{_cluster}:{{{Escape(grain.Scope)}/{Escape(grain.Name)}}}:";
+        var tag = TagOf(grain);
         return [tag + "d", tag + "o", tag + "p", tag + "r", tag + "n", tag + "l", tag + "j", tag + "m", tag + "x"];
+    }
+
+    /// <summary>A blob on the spill server.</summary>
+    public string BlobOf(GrainId grain, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(name.Length, Limits.BlobNameLengthMax);
+        return $"{TagOf(grain)}b:{name}";
     }
 
     /// <summary>Names of a scope's grains by the time of their last change.</summary>
@@ -37,6 +42,13 @@ sealed class RedisKeys
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(indexKey.Length, Limits.IndexKeyLengthMax);
         return $"{_cluster}:{{{Escape(scope)}}}:h:{indexKey}";
+    }
+
+    string TagOf(GrainId grain)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(grain.Scope.Length, Limits.ScopeLengthMax);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(grain.Name.Length, Limits.NameLengthMax);
+        return $"{_cluster}:{{{Escape(grain.Scope)}/{Escape(grain.Name)}}}:";
     }
 
     /// <summary>Braces would end the hash tag, and a slash the scope.</summary>

@@ -1,4 +1,5 @@
 using Hearth.Actors.Membership;
+using Hearth.Actors.Storage.Redis.Blobs;
 using Microsoft.Extensions.Logging;
 
 namespace Hearth.Actors.Storage.Redis;
@@ -10,15 +11,20 @@ public sealed class RedisStore : IAsyncDisposable
     readonly RedisLink _control;
     readonly RedisLink _members;
 
-    RedisStore(RedisLink control, RedisLink members, RedisKeys keys, ILogger logger)
+    readonly RedisBlobStore _blobs;
+
+    RedisStore(RedisLink control, RedisLink members, BlobServer spill, RedisOptions options, RedisKeys keys, ILogger logger)
     {
         (_control, _members) = (control, members);
-        Grains = new RedisGrainStore(control, keys, new RedisGrainIndex(control, keys, logger));
+        var grains = new RedisGrainStore(control, keys, new RedisGrainIndex(control, keys, logger));
+        _blobs = new RedisBlobStore(grains, new BlobClient(spill, Limits.BlobTimeout), keys, options.SpillAge);
+        grains.ClearBlobs = _blobs.ClearAsync;
+        Grains = grains;
         Membership = new RedisMembershipStore(members, keys);
     }
 
     public IGrainStore Grains { get; }
-    public IBlobStore Blobs => throw new NotImplementedException();
+    public IBlobStore Blobs => _blobs;
     public IMembershipStore Membership { get; }
 
     /// <exception cref="StoreException">Redis cannot be reached, or is not fit: the message says what to do.</exception>
@@ -26,12 +32,13 @@ public sealed class RedisStore : IAsyncDisposable
         RedisOptions options, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
     {
         var keys = new RedisKeys(options.Cluster);
+        var spill = BlobServer.Parse(options.Spill ?? options.Control);
         var control = await LinkAsync("control", options, time, logger, cancellationToken);
         try
         {
             // Beats have a connection of their own: a large transcript must not delay them.
             var members = await LinkAsync("members", options, time, logger, cancellationToken);
-            return new RedisStore(control, members, keys, logger);
+            return new RedisStore(control, members, spill, options, keys, logger);
         }
         catch
         {
@@ -42,6 +49,7 @@ public sealed class RedisStore : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        _blobs.Dispose();
         await _control.DisposeAsync();
         await _members.DisposeAsync();
     }
