@@ -56,6 +56,9 @@ public static class Limits
     /// <summary>One message between processes: a cache chunk of a large model, and room.</summary>
     public const int PeerMessageBytesMax = 256 << 20;
 
+    /// <summary>One process's history, which tests record.</summary>
+    public const long HistoryBytesMax = 1L << 30;
+
     /// <summary>Connections to the spill server: two busy ones saturate it, and a slow one holds up no other conversation.</summary>
     public const int BlobConnections = 4;
     public const int BlobSocketBytes = 4 << 20;
@@ -68,6 +71,9 @@ public static class Limits
     /// <summary>One blob's way to the spill server or from it.</summary>
     public static readonly TimeSpan BlobTimeout = TimeSpan.FromSeconds(10);
 
+    /// <summary>Rows of dead silos: when there are more, all but the newest are removed.</summary>
+    public const int DeadSilosMax = 64;
+    public const int DeadSilosKept = 32;
     /// <summary>A message goes in parts of this size, so that calls take turns; larger ones where one call has the connection.</summary>
     public const int PeerFrameBytesMax = 64 << 10;
     public const int PeerBulkFrameBytesMax = 1 << 20;
