@@ -149,8 +149,9 @@ public sealed partial class MembershipWatcher : IAsyncDisposable
         {
             var now = _time.GetTimestamp();
             var period = now < _hurryUntil ? _options.Watch / 4 : _options.Watch;
-            var due = _deaths.NextDue(now) ?? period;
-            wait = due > TimeSpan.Zero && due < period ? due : period;
+            // A millisecond more, for timers are cut to whole ones; and never at once, for a look changes nothing so soon.
+            var due = (_deaths.NextDue(now) ?? period) + TimeSpan.FromMilliseconds(1);
+            wait = due > period ? period : due < _options.Watch / 16 ? _options.Watch / 16 : due;
             hurry = _hurry.Task;
         }
         try

@@ -13,7 +13,7 @@ sealed class SimWorld
     readonly List<(SimProcess Process, SendOrPostCallback Callback, object? State)> _ready = [];
     readonly PriorityQueue<Action, (long Due, long Order)> _events = new();
     readonly Queue<string> _log = new();
-    readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    TaskCompletionSource _done = new();
     Func<bool> _until = () => true;
     long _end;
     long _orders;
@@ -78,6 +78,7 @@ sealed class SimWorld
     public async Task<bool> RunAsync(Func<bool> until, TimeSpan limit)
     {
         (_until, _end) = (until, (Now + limit).Ticks);
+        _done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         ThreadPool.UnsafeQueueUserWorkItem(static world => world.Pump(), this, preferLocal: false);
         await _done.Task;
         return _until();
