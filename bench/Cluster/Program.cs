@@ -4,6 +4,7 @@ using Hearth.Cluster.Bench;
 var verbs = new Dictionary<string, Func<string[], Task>>
 {
     ["spill"] = SpillPath.RunAsync,
+    ["peers"] = PeersBench.RunAsync,
 };
 if (args is not [var verb, .. var rest] || !verbs.TryGetValue(verb, out var run))
 {

@@ -1,3 +1,4 @@
+using System.Net;
 using Hearth.Contracts;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
@@ -32,7 +33,13 @@ public static class GatewayHost
         // Kestrel logs a stream that was broken off on purpose as an unhandled exception; all others end in the shield's log.
         builder.Logging.ClearProviders().AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical);
         logging?.Invoke(builder.Logging);
-        builder.WebHost.UseUrls([.. options.Urls]).ConfigureKestrel(kestrel => Limit(kestrel, options));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            Limit(kestrel, options);
+            Listen(kestrel, options.Urls, HttpProtocols.Http1);
+            // Without TLS a port speaks one of the two: the client has no way to say which it means.
+            Listen(kestrel, options.GrpcUrls, HttpProtocols.Http2);
+        });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.DrainTimeout);
         AddServices(builder.Services, options, cluster, time ?? TimeProvider.System);
 
@@ -56,7 +63,8 @@ public static class GatewayHost
         services.AddSingleton<ApiKeyRing>().AddSingleton<TurnAdmission>().AddSingleton<GatewayMetrics>()
             .AddSingleton<MetricsCollector>().AddSingleton<TurnDoor>().AddSingleton<TurnReply>();
         services.AddSingleton<ChatCompletions>().AddSingleton<Completions>().AddSingleton<Models>().AddSingleton<Tokens>()
-            .AddSingleton<Health>().AddSingleton<ConversationTurns>().AddSingleton<Admin>().AddSingleton<MetricsPage>();
+            .AddSingleton<Health>().AddSingleton<ConversationTurns>().AddSingleton<Admin>().AddSingleton<MetricsPage>()
+            .AddSingleton<GrpcChat>();
 
         services.AddTransient<ApiKeyHandler>();
         services.AddAuthenticationCore(auth =>
@@ -112,6 +120,10 @@ public static class GatewayHost
         app.MapGet("/health/live", Health.LiveAsync).AllowAnonymous();
         app.MapGet("/health/ready", health.ReadyAsync).AllowAnonymous();
         app.MapGet("/health/startup", health.StartupAsync).AllowAnonymous();
+        if (services.GetRequiredService<GatewayOptions>().GrpcUrls.Count > 0)
+        {
+            services.GetRequiredService<GrpcChat>().Map(app);
+        }
         foreach (var path in WebPage.Files.Keys)
         {
             app.MapGet(path, WebPage.HandleAsync).AllowAnonymous();
@@ -125,10 +137,28 @@ public static class GatewayHost
             + "with the field 'conversation' to go on with one.",
     });
 
+    static void Listen(KestrelServerOptions kestrel, IReadOnlyList<string> urls, HttpProtocols protocols)
+    {
+        foreach (var address in urls.Select(BindingAddress.Parse))
+        {
+            if (address.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase))
+            {
+                kestrel.ListenLocalhost(address.Port, endpoint => endpoint.Protocols = protocols);
+            }
+            else if (IPAddress.TryParse(address.Host, out var ip))
+            {
+                kestrel.Listen(ip, address.Port, endpoint => endpoint.Protocols = protocols);
+            }
+            else
+            {
+                kestrel.ListenAnyIP(address.Port, endpoint => endpoint.Protocols = protocols);
+            }
+        }
+    }
+
     static void Limit(KestrelServerOptions kestrel, GatewayOptions options)
     {
         kestrel.AddServerHeader = false;
-        kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = HttpProtocols.Http1);
         kestrel.Limits.MaxRequestBodySize = Limits.BodyBytesDrainedMax;
         kestrel.Limits.MaxRequestLineSize = Limits.RequestLineBytesMax;
         kestrel.Limits.MaxRequestHeadersTotalSize = 2 * Limits.HeaderBytesMax;
@@ -139,6 +169,8 @@ public static class GatewayHost
         kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(130);
         kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(240, TimeSpan.FromSeconds(5));
         kestrel.Limits.MinResponseDataRate = new MinDataRate(240, TimeSpan.FromSeconds(5));
-        kestrel.Limits.Http2.MaxStreamsPerConnection = 100;
+        kestrel.Limits.Http2.MaxStreamsPerConnection = options.TurnsMax;
+        kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(20);
+        kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(10);
     }
 }

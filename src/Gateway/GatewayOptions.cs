@@ -8,6 +8,10 @@ public sealed record GatewayOptions
     /// <summary>Where to listen, such as <c>http://127.0.0.1:8080</c>; port 0 takes a free one.</summary>
     public IReadOnlyList<string> Urls { get; init; } = ["http://127.0.0.1:8080"];
 
+    /// <summary>Where gRPC is served, in the same form; a port of its own, since without TLS it is HTTP/2 with prior knowledge. None by
+    /// default.</summary>
+    public IReadOnlyList<string> GrpcUrls { get; init; } = [];
+
     /// <summary>File of API keys, reread when it changes. Lines <c>key [tenant] [scope,scope]</c>, or JSON
     /// <c>{"keys":[{"key"|"sha256", "tenant", "scopes", "expires"}]}</c>.
     /// Without it the server is open to its own machine only.</summary>
@@ -51,15 +55,15 @@ public sealed record GatewayOptions
         {
             faults.Add("Urls: name at least one, such as http://127.0.0.1:8080.");
         }
-        foreach (var url in Urls)
+        foreach (var (name, url) in Urls.Select(u => (nameof(Urls), u)).Concat(GrpcUrls.Select(u => (nameof(GrpcUrls), u))))
         {
             if (!IsListenUrl(url))
             {
-                faults.Add($"Urls: '{url}' is not of the form http://HOST:PORT.");
+                faults.Add($"{name}: '{url}' is not of the form http://HOST:PORT.");
             }
             else if (ApiKeyFile is null && !AllowAnonymous && !IsLoopback(url))
             {
-                faults.Add($"Urls: '{url}' is open to other machines; give an API key file, or allow anonymous use explicitly.");
+                faults.Add($"{name}: '{url}' is open to other machines; give an API key file, or allow anonymous use explicitly.");
             }
         }
         if (ApiKeyFile is not null && !File.Exists(ApiKeyFile))
@@ -83,7 +87,7 @@ public sealed record GatewayOptions
         return faults;
     }
 
-    internal bool IsLoopbackOnly => Urls.All(IsLoopback);
+    internal bool IsLoopbackOnly => Urls.Concat(GrpcUrls).All(IsLoopback);
 
     static void AtLeast(List<string> faults, string name, double value, double least)
     {

@@ -67,6 +67,12 @@ static class Limits
     /// <summary>What a client is told to wait when the cluster settles.</summary>
     public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
+    /// <summary>Characters of a gRPC status message, before they are escaped.</summary>
+    public const int GrpcMessageMax = 1024;
+
+    /// <summary>A longer grpc-timeout is none.</summary>
+    public static readonly TimeSpan GrpcTimeoutMax = TimeSpan.FromDays(1);
+
     public const int ApiKeyCharsMax = 512;
     public const int ApiKeysMax = 4096;
     public const int ApiKeyFileBytesMax = 1024 * 1024;

@@ -13,6 +13,10 @@ static class ErrorReply
 
     public static Task SendAsync(HttpContext http, ApiError error)
     {
+        if (GrpcStatus.IsCall(http))
+        {
+            return GrpcStatus.RefuseAsync(http, error);
+        }
         var headers = http.Response.Headers;
         if (error.RetryAfter is { } after)
         {

@@ -7,6 +7,9 @@ namespace Hearth.Gateway;
 /// <summary>What travels with a request beside ASP.NET's own: its id, the tenant of its key, its outcome for the log.</summary>
 static class RequestContext
 {
+    /// <summary>The outcome of a request that nothing else was said of.</summary>
+    public const string Good = "ok";
+
     const string OutcomeKey = "hearth.outcome";
 
     public static string RequestId(this HttpContext http) => http.TraceIdentifier;
@@ -17,7 +20,7 @@ static class RequestContext
 
     public static void SetOutcome(this HttpContext http, string outcome) => http.Items[OutcomeKey] = outcome;
 
-    public static string Outcome(this HttpContext http) => http.Items[OutcomeKey] as string ?? "ok";
+    public static string Outcome(this HttpContext http) => http.Items[OutcomeKey] as string ?? Good;
 
     public static string NewId(string prefix) => prefix + RandomNumberGenerator.GetHexString(32, lowercase: true);
 

@@ -192,7 +192,7 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
         }
         headers["x-hearth-turn"] = RequestContext.HeaderSafe(started.Turn.Value);
         headers["x-hearth-silo"] = RequestContext.HeaderSafe(started.Silo);
-        var origin = Name(started.Cache);
+        var origin = NameOf(started.Cache);
         headers["x-hearth-cache"] = origin;
         if (started.CacheReason is { Length: > 0 } reason)
         {
@@ -202,7 +202,7 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
         record.Usage = new Usage(started.PromptTokens, 0, started.CachedTokens);
     }
 
-    static string Name(CacheOrigin origin) => origin switch
+    public static string NameOf(CacheOrigin origin) => origin switch
     {
         CacheOrigin.New => "new",
         CacheOrigin.Hit => "hit",
