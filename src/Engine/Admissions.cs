@@ -45,7 +45,14 @@ sealed partial class Admissions(
 
             dequeued(sequence);
             sequence.Admission = admission;
-            scheduler.Start(sequence, StartRestore(sequence) ? SequenceState.Restoring : SequenceState.Running);
+            if (StartRestore(sequence))
+            {
+                scheduler.Start(sequence, SequenceState.Restoring);
+                continue;
+            }
+
+            scheduler.Start(sequence, SequenceState.Running);
+            Announce(sequence);
         }
     }
 
@@ -61,20 +68,33 @@ sealed partial class Admissions(
     public void EndRestore(RestoreJob job)
     {
         var sequence = (Sequence)job.Owner;
-        var resident = sequence.Admission.Cached;
+        var resident = sequence.Cache.Computed;
         var restored = job.Restored > resident;
         metrics.Restored(job.Reason is null ? "restored" : restored ? "partial" : "rejected");
-        Cost.Restored(job.Bytes, job.Elapsed);
+        Cost.Restored(job.Source.Name, job.Bytes, job.Elapsed);
         if (job.Reason is not null)
         {
             LogRestoreIncomplete(sequence.Cache.Id, job.Restored, job.To, job.Reason);
         }
 
-        if (sequence.State == SequenceState.Restoring)
+        if (sequence.State != SequenceState.Restoring)
+        {
+            return;
+        }
+
+        if (restored)
+        {
+            sequence.RestoredFrom = job.Source;
+            memory.Advance(sequence.Cache, job.Restored);
+        }
+
+        sequence.Sources.Remove(job.Source);
+        sequence.CacheReason = job.Reason is null ? null
+            : sequence.CacheReason is null ? job.Reason : $"{sequence.CacheReason}; {job.Reason}";
+        if (job.Reason is null || sequence.IsAskedToEnd || !StartRestore(sequence))
         {
             sequence.State = SequenceState.Running;
-            memory.Advance(sequence.Cache, Math.Max(job.Restored, resident));
-            Announce(sequence, job.Reason, true);
+            Announce(sequence);
         }
     }
 
@@ -90,46 +110,64 @@ sealed partial class Admissions(
         return true;
     }
 
-    /// <summary>Announces the sequence, or has its spill read first where that holds more.</summary>
+    /// <summary>Has more of the prompt's cache read where there is more.</summary>
     bool StartRestore(Sequence sequence)
     {
-        var cached = sequence.Admission.Cached;
-        var reusable = sequence.SpillTokens.Span.CommonPrefixLength(sequence.Request.Prompt.Span[..^1]);
-        var more = reusable - cached;
-        if (more <= 0)
+        var cached = sequence.Cache.Computed;
+        if (Choose(sequence, cached) is not var (source, reusable))
         {
-            Announce(sequence, null, false);
             return false;
         }
 
-        if (!Cost.IsWorth(more, memory.Host.SizeOf(more)))
+        var more = reusable - cached;
+        sequence.Existed = true;
+        if (!Cost.IsWorth(source.Name, more, memory.Host.SizeOf(more)))
         {
             metrics.Restored("skipped");
-            Announce(sequence, "computing was faster than restoring", true);
+            sequence.CacheReason ??= $"computing was faster than reading from {source.Name}";
             return false;
         }
 
         var from = cached / memory.BlockTokens * memory.BlockTokens;
-        var job = new RestoreJob(sequence, sequence.Request, sequence.Cache.Blocks.Memory, from, reusable);
-        if (!tryRestore(job))
+        if (!tryRestore(new RestoreJob(sequence, source, sequence.Request, sequence.Cache.Blocks.Memory, from, reusable)))
         {
-            Announce(sequence, "too many restores under way", true);
+            sequence.CacheReason ??= "too many restores under way";
             return false;
         }
 
         return true;
     }
 
-    /// <param name="existed">Whether a spill held more than what was resident.</param>
-    void Announce(Sequence sequence, string? reason, bool existed)
+    /// <summary>The source by which the prompt is ready soonest, and how much of the prompt it holds; null if none holds more.
+    /// One that was not measured yet is tried.</summary>
+    (SpillSource Source, int Reusable)? Choose(Sequence sequence, int cached)
     {
-        var cached = sequence.Cache.Computed;
-        if (cached == 0 && reason is null && (sequence.Admission.Existed || sequence.SpillTokens.Length > 0))
+        var prompt = sequence.Request.Prompt.Span[..^1];
+        (SpillSource, int)? best = null;
+        var soonest = double.PositiveInfinity;
+        foreach (var source in sequence.Sources)
         {
-            (reason, existed) = ("the prompt does not start as the cached tokens do", true);
+            var reusable = source.Tokens.Span.CommonPrefixLength(prompt);
+            var seconds = Cost.Seconds(source.Name, memory.Host.SizeOf(reusable - cached), prompt.Length - reusable);
+            if (reusable > cached && seconds < soonest)
+            {
+                (best, soonest) = ((source, reusable), seconds);
+            }
         }
 
-        var origin = cached > sequence.Admission.Device ? CacheOrigin.Restored
+        return best;
+    }
+
+    void Announce(Sequence sequence)
+    {
+        var cached = sequence.Cache.Computed;
+        var existed = sequence.Existed;
+        if (cached == 0 && sequence.CacheReason is null && (sequence.Admission.Existed || sequence.Sources.Count > 0))
+        {
+            (sequence.CacheReason, existed) = ("the prompt does not start as the cached tokens do", true);
+        }
+
+        var origin = cached > sequence.Admission.Device ? sequence.RestoredFrom?.Spill.Origin ?? CacheOrigin.Restored
             : existed ? CacheOrigin.Recomputed
             : cached > 0 ? CacheOrigin.Hit : CacheOrigin.New;
         sequence.IsAnnounced = true;
@@ -139,7 +177,7 @@ sealed partial class Admissions(
             Kind = TokenChunkKind.Admitted,
             CachedTokens = cached,
             Cache = origin,
-            CacheReason = reason,
+            CacheReason = sequence.CacheReason,
         });
     }
 

@@ -75,9 +75,28 @@ sealed class CacheCommands(KvMemory memory, Scheduler scheduler, Admissions admi
         job.Begun.SetResult(reason);
     }
 
+    /// <summary>Makes an import's blocks ones that can give way, before a running sequence must.</summary>
+    /// <returns>False if none is under way.</returns>
+    public bool TryEndOne()
+    {
+        if (_imports.Count == 0)
+        {
+            return false;
+        }
+
+        // What is left of copying one part takes less than giving a sequence's blocks up and back.
+        _imports[0].Copied.Wait();
+        End(_imports[0]);
+        return true;
+    }
+
     void End(ImportJob job)
     {
-        _imports.Remove(job);
+        if (!_imports.Remove(job))
+        {
+            return;
+        }
+
         job.Ended.SetResult(memory.EndImport(job.Cache, !job.IsDropped));
         admissions.Unblock();
     }

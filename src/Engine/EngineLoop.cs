@@ -168,6 +168,11 @@ sealed partial class EngineLoop
             while (sequence is { State: SequenceState.Running, IsPaused: false }
                 && !_memory.TryGrow(sequence.Cache, sequence.Known))
             {
+                if (_commands.TryEndOne())
+                {
+                    continue;
+                }
+
                 var victim = _scheduler.Victim()!;
                 _admissions.Suspend(victim);
                 i -= victim.Order <= sequence.Order ? 1 : 0;

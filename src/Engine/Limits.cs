@@ -42,6 +42,9 @@ static partial class Limits
     /// <summary>Fewer tokens than this are restored only when measured to be faster.</summary>
     public const int RestoreTokensMin = 64;
 
+    /// <summary>Sources whose speed is remembered.</summary>
+    public const int RestoreSourcesMax = 64;
+
     /// <summary>Of so many restores that seem too slow, one is tried.</summary>
     public const int RestoreTriedEvery = 8;
 

@@ -22,8 +22,13 @@ sealed class FakeKv(int blocks, int blockTokens = 8) : IKvBlocks
 
     public void Export(int block, int tokens, Span<byte> bytes) => MemoryMarshal.AsBytes(Block(block)[..tokens]).CopyTo(bytes);
 
-    public void Import(int block, int tokens, ReadOnlySpan<byte> bytes) =>
+    public Action? OnImport { get; set; }
+
+    public void Import(int block, int tokens, ReadOnlySpan<byte> bytes)
+    {
+        OnImport?.Invoke();
         bytes.CopyTo(MemoryMarshal.AsBytes(Block(block)[..tokens]));
+    }
 
     public void Fill(int block, ulong value) => Block(block).Fill(value);
 
@@ -62,8 +67,7 @@ sealed class FakeRunner(FakeKv kv, int context = 4096) : IModelRunner
     /// <summary>Gives rows of NaN.</summary>
     public bool Spoils { get; set; }
 
-    /// <summary>Told before each step, from 1 on, by the engine's thread.</summary>
-    public Action<int>? OnStep { get; set; }
+    public StepHook Hook { get; } = new();
 
     public Exception? Failure { set => _failure = value; }
 
@@ -78,7 +82,7 @@ sealed class FakeRunner(FakeKv kv, int context = 4096) : IModelRunner
 
         Gate.Wait();
         Steps++;
-        OnStep?.Invoke(Steps);
+        Hook.Step();
         RowsMax = Math.Max(RowsMax, batch.Rows);
         SequencesMax = Math.Max(SequencesMax, batch.Count);
         if (Interlocked.Exchange(ref _failure, null) is { } failure)

@@ -70,7 +70,7 @@ sealed class Harness : IAsyncDisposable
     public static async Task<Reply> ReadAsync(ChannelReader<TokenChunk> chunks)
     {
         var all = await chunks.ReadAllAsync(TestContext.Current.CancellationToken).ToListAsync();
-        var isLast = all.Select(chunk => chunk.Kind is TokenChunkKind.Finished or TokenChunkKind.Failed or TokenChunkKind.Suspended).ToArray();
+        var isLast = all.Select(chunk => chunk.Kind is not (TokenChunkKind.Admitted or TokenChunkKind.Token)).ToArray();
         Assert.True(isLast[^1]);
         Assert.Equal(1, isLast.Count(last => last));
         Assert.All(all.Skip(1), chunk => Assert.NotEqual(TokenChunkKind.Admitted, chunk.Kind));
@@ -111,6 +111,8 @@ sealed class FakeSpill : ICacheSpill
 {
     public ConcurrentDictionary<int, byte[]> Chunks { get; init; } = new();
     public ReadOnlyMemory<int> Tokens { get; init; }
+    public CacheOrigin Origin { get; init; } = CacheOrigin.Restored;
+    public string Source { get; init; } = "the store";
     public Func<int, CancellationToken, ValueTask>? BeforeRead { get; init; }
 
     public async ValueTask<ReadOnlyMemory<byte>?> ReadAsync(int chunk, CancellationToken cancellationToken)

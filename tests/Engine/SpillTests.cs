@@ -21,7 +21,7 @@ public class SpillTests
             spill.Chunks[2][at] ^= 0x10;
             Assert.Equal(expected, reply.Tokens);
             Assert.Equal((CacheOrigin.Restored, 512), (reply.Admitted.Cache, reply.Admitted.CachedTokens));
-            Assert.StartsWith("chunk 2: ", reply.Admitted.CacheReason);
+            Assert.StartsWith("chunk 2 from the store: ", reply.Admitted.CacheReason);
             await harness.DropAsync($"x{at}");
         }
     }
@@ -35,12 +35,12 @@ public class SpillTests
         var (zero, one) = (spill.Chunks[0], spill.Chunks[1]);
         (string Reason, Action Break)[] breaks =
         [
-            ("chunk 0: belongs to other tokens", () => (spill.Chunks[0], spill.Chunks[1]) = (one, zero)),
-            ("chunk 0: belongs to other tokens", () => spill.Chunks[0] = other.Spill.Chunks[0]),
-            ("chunk 0: gone", () => spill.Chunks.Clear()),
-            ("chunk 0: gone", () => spill.Chunks[0] = []),
-            ("chunk 0: truncated", () => spill.Chunks[0] = zero[..40]),
-            ("chunk 0: wrong size", () => spill.Chunks[0] = zero[..^1]),
+            ("chunk 0 from the store: belongs to other tokens", () => (spill.Chunks[0], spill.Chunks[1]) = (one, zero)),
+            ("chunk 0 from the store: belongs to other tokens", () => spill.Chunks[0] = other.Spill.Chunks[0]),
+            ("chunk 0 from the store: gone", () => spill.Chunks.Clear()),
+            ("chunk 0 from the store: gone", () => spill.Chunks[0] = []),
+            ("chunk 0 from the store: truncated", () => spill.Chunks[0] = zero[..40]),
+            ("chunk 0 from the store: wrong size", () => spill.Chunks[0] = zero[..^1]),
         ];
         foreach (var (reason, change) in breaks)
         {
@@ -106,6 +106,53 @@ public class SpillTests
         var reply = await Harness.ReadAsync(slow);
         Assert.Equal(await Harness.AloneAsync(request), reply.Tokens);
         Assert.Contains("took longer", reply.Admitted.CacheReason);
+    }
+
+    [Theory]
+    [InlineData(true, "silo s2", CacheOrigin.Pulled)]
+    [InlineData(false, "the store", CacheOrigin.Restored)]
+    public async Task TheFasterOfTwoSourcesIsReadAndTheOtherForTheRest(bool peerIsFaster, string faster, CacheOrigin origin)
+    {
+        var (request, spill) = await SpilledAsync();
+        var expected = await Harness.AloneAsync(request);
+        await using var harness = new Harness();
+        var reads = new List<string>();
+        FakeSpill Source(string name, bool isFast, CacheOrigin from) => new()
+        {
+            Tokens = spill.Tokens,
+            Chunks = new(spill.Chunks),
+            Source = name,
+            Origin = from,
+            BeforeRead = (_, _) =>
+            {
+                reads.Add(name);
+                harness.Time.Advance(TimeSpan.FromMilliseconds(isFast ? 1 : 10));
+                return default;
+            },
+        };
+        var (store, peer) = (Source("the store", !peerIsFaster, CacheOrigin.Restored), Source("silo s2", peerIsFaster, CacheOrigin.Pulled));
+        async Task<Reply> RunAsync(string cache)
+        {
+            reads.Clear();
+            return await harness.RunAsync(request with { Cache = new(cache), Scope = cache, Spill = store, Peer = peer });
+        }
+
+        await RunAsync("first");
+        await RunAsync("second");
+        var reply = await RunAsync("measured");
+        Assert.All(reads, read => Assert.Equal(faster, read));
+        Assert.Equal((origin, 543, null), (reply.Admitted.Cache, reply.Admitted.CachedTokens, reply.Admitted.CacheReason));
+        (peerIsFaster ? peer : store).Chunks.TryRemove(1, out _);
+        reply = await RunAsync("rest");
+        Assert.Equal([faster, faster], reads[..2]);
+        Assert.Equal((543, null), (reply.Admitted.CachedTokens, reply.Admitted.CacheReason));
+        Assert.Equal(expected, reply.Tokens);
+        store.Chunks.Clear();
+        peer.Chunks.Clear();
+        reply = await RunAsync("gone");
+        Assert.Equal(expected, reply.Tokens);
+        Assert.Contains("chunk 0 from the store: gone", reply.Admitted.CacheReason);
+        Assert.Contains("chunk 0 from silo s2: gone", reply.Admitted.CacheReason);
     }
 
     [Fact]

@@ -76,6 +76,10 @@ public sealed record TokenRequest
     /// <summary>The conversation's cache in the store, used where it holds more than the engine does; null if none.</summary>
     public ICacheSpill? Spill { get; init; }
 
+    /// <summary>A second place that holds it: another silo. The one by which the prompt is ready sooner, as measured, is read,
+    /// and the other for what that one did not give.</summary>
+    public ICacheSpill? Peer { get; init; }
+
     /// <summary>False when nothing of this request is worth keeping after it (extra choices, plain completions):
     /// its blocks go back at the end, but stay findable as a shared prefix until they are needed.</summary>
     public bool Keep { get; init; } = true;
@@ -93,6 +97,12 @@ public interface ICacheSpill
 {
     /// <summary>The tokens that the spill covers, from position 0.</summary>
     ReadOnlyMemory<int> Tokens { get; }
+
+    /// <summary>What a reply says of tokens that came from here: restored, or pulled from another silo.</summary>
+    CacheOrigin Origin => CacheOrigin.Restored;
+
+    /// <summary>What people call it ("the store", "silo s2"); reads of one name are measured together.</summary>
+    string Source => "the store";
 
     /// <returns>The chunk as it was exported, valid until the next read; null if it is gone.</returns>
     ValueTask<ReadOnlyMemory<byte>?> ReadAsync(int chunk, CancellationToken cancellationToken);
@@ -142,7 +152,7 @@ public readonly record struct TokenChunk
     public int CachedTokens { get; init; }
     public CacheOrigin Cache { get; init; }
 
-    /// <summary>Admitted: why the cache did not serve more; null when it served all it could.</summary>
+    /// <summary>Admitted: why the cache did not serve more, for people; null when it served all it could.</summary>
     public string? CacheReason { get; init; }
 
     /// <summary>Finished.</summary>

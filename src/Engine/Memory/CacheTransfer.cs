@@ -24,6 +24,9 @@ sealed class ImportJob(KvCache cache, int first, ReadOnlyMemory<byte> payload)
     /// <summary>Its blocks are there, to be written by who asked; or why there are none.</summary>
     public TaskCompletionSource<string?> Begun { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>Set from another thread when the bytes are in their blocks.</summary>
+    public ManualResetEventSlim Copied { get; } = new();
+
     /// <summary>It is held; or why not.</summary>
     public TaskCompletionSource<string?> Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 }
@@ -102,8 +105,11 @@ sealed partial class KvMemory
     }
 
     /// <summary>Copies a begun import's keys and values into its blocks. From any thread.</summary>
-    public void Write(ImportJob job) =>
+    public void Write(ImportJob job)
+    {
         _space.Host.Import(job.Payload.Span, job.Cache.Blocks.Span, job.First, job.First, job.First + job.Tokens);
+        job.Copied.Set();
+    }
 
     int Reusable(KvCache cache, ReadOnlySpan<int> tokens)
     {

@@ -225,7 +225,8 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
         while (cache.Blocks.Count > 0)
         {
             var block = cache.Blocks.RemoveLast();
-            if (_space.Pool.References(block) == 1 + PinsOf(block) && _space.Pool.IsFindable(block) && !_space.Index.HasChildren(block))
+            var isOurs = _space.Pool.References(block) == 1 + PinsOf(block);
+            if (isOurs && _space.Pool.IsFindable(block) && !_space.Index.HasChildren(block))
             {
                 _space.Index.Remove(block);
             }

@@ -3,12 +3,33 @@ using Hearth.Contracts;
 
 namespace Hearth.Engine.Memory;
 
+/// <summary>One place where a conversation's cache is kept, and the tokens that it says it has, read once.</summary>
+sealed record SpillSource(ICacheSpill Spill, ReadOnlyMemory<int> Tokens)
+{
+    public string Name => Spill.Source;
+
+    public static List<SpillSource> Of(TokenRequest request)
+    {
+        var sources = new List<SpillSource>();
+        foreach (var spill in (ReadOnlySpan<ICacheSpill?>)[request.Spill, request.Peer])
+        {
+            if (spill is { Tokens: { Length: > 0 } tokens })
+            {
+                sources.Add(new SpillSource(spill, tokens));
+            }
+        }
+
+        return sources;
+    }
+}
+
 /// <summary>Tokens [From, To) of a spill on their way into blocks that belong to one sequence alone;
 /// From is a multiple of a block.</summary>
-sealed class RestoreJob(object owner, TokenRequest request, ReadOnlyMemory<int> blocks, int from, int to)
+sealed class RestoreJob(
+    object owner, SpillSource source, TokenRequest request, ReadOnlyMemory<int> blocks, int from, int to)
 {
     public object Owner => owner;
-    public ICacheSpill Spill => request.Spill!;
+    public SpillSource Source => source;
     public ReadOnlyMemory<int> Blocks => blocks;
     public int From => from;
     public int To => to;
@@ -78,12 +99,12 @@ sealed class Restorer : IAsyncDisposable
             }
             catch (TimeoutException)
             {
-                job.Reason = $"the store took longer than {Limits.RestoreReadMax.TotalSeconds:0} s for a chunk";
+                job.Reason = $"{job.Source.Name} took longer than {Limits.RestoreReadMax.TotalSeconds:0} s for a chunk";
             }
             catch (Exception e)
             {
                 // Whatever a store throws costs its conversation the cache, never the reply.
-                job.Reason = $"the store failed: {e.Message}";
+                job.Reason = $"{job.Source.Name} failed: {e.Message}";
             }
 
             job.Elapsed = _time.GetElapsedTime(start);
@@ -93,19 +114,19 @@ sealed class Restorer : IAsyncDisposable
 
     async Task RestoreAsync(RestoreJob job, CancellationToken cancellation)
     {
-        var tokens = job.Spill.Tokens;
+        var tokens = job.Source.Tokens;
         while (job.Restored < job.To)
         {
             cancellation.ThrowIfCancellationRequested();
             var chunk = job.Restored / Limits.ChunkTokens;
             var first = chunk * Limits.ChunkTokens;
             var end = Math.Min(tokens.Length, first + Limits.ChunkTokens);
-            var read = job.Spill.ReadAsync(chunk, cancellation).AsTask();
+            var read = job.Source.Spill.ReadAsync(chunk, cancellation).AsTask();
             var blob = await read.WaitAsync(Limits.RestoreReadMax, _time, cancellation);
             var reason = blob is not { Length: > 0 } ? "gone" : _format.Verify(blob.Value.Span, first, tokens.Span[..end]);
             if (reason is not null)
             {
-                job.Reason = $"chunk {chunk}: {reason}";
+                job.Reason = $"chunk {chunk} from {job.Source.Name}: {reason}";
                 return;
             }
 

@@ -45,8 +45,17 @@ sealed class Sequence(long order, TokenRequest request, long seed, KvCache cache
         ? new Penalties(request.Sampling, request.Prompt.Span, request.Prompt.Length - request.ReplyTokens)
         : null;
 
-    /// <summary>What the spill holds of the prompt, read once.</summary>
-    public ReadOnlyMemory<int> SpillTokens { get; } = request.Spill?.Tokens ?? default;
+    /// <summary>Where more of the prompt's cache may be, until it was read.</summary>
+    public List<SpillSource> Sources { get; } = SpillSource.Of(request);
+
+    /// <summary>Who gave tokens that were not resident.</summary>
+    public SpillSource? RestoredFrom { get; set; }
+
+    /// <summary>A source held more than what was resident.</summary>
+    public bool Existed { get; set; }
+
+    /// <summary>Why the sources tried so far did not give all.</summary>
+    public string? CacheReason { get; set; }
 
     /// <summary>The Admitted chunk was sent.</summary>
     public bool IsAnnounced { get; set; }
@@ -81,6 +90,8 @@ sealed class Sequence(long order, TokenRequest request, long seed, KvCache cache
 
     /// <summary>The last place of the channel is the final chunk's.</summary>
     public bool HasRoom => _chunks.Reader.Count < Limits.ChunksUnreadMax;
+
+    public bool IsAskedToEnd => request.Cancellation.IsCancellationRequested || request.Suspension.IsCancellationRequested;
 
     public bool IsStop(int token) => _stopTokens.AsSpan().Contains(token);
 
