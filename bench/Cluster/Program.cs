@@ -5,6 +5,8 @@ var verbs = new Dictionary<string, Func<string[], Task>>
 {
     ["spill"] = SpillPath.RunAsync,
     ["peers"] = PeersBench.RunAsync,
+    ["routing"] = RoutingBench.RunAsync,
+    ["streams"] = StreamsBench.RunAsync,
 };
 if (args is not [var verb, .. var rest] || !verbs.TryGetValue(verb, out var run))
 {

@@ -1,0 +1,106 @@
+using Hearth.Actors.Membership;
+using Hearth.Actors.Storage;
+using Hearth.Contracts;
+using Xunit;
+
+namespace Hearth.Gateway.Tests.Cluster;
+
+/// <summary>What is asked of a cluster beside turns.</summary>
+public sealed class RoutedCallTests
+{
+    static readonly ConversationId s_c = new("c");
+
+    [Fact]
+    public async Task AConversationIsDescribedByItsOwnerOrFromTheStore()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        rig.Own("c", "A");
+        Assert.Equal("device", (await rig.Gateway.DescribeConversationAsync(TenantId.Local, s_c, ClusterRig.Stop))!.Tier);
+        rig.Peers.Kill(ClusterRig.IdOf("A"));
+        var asleep = (await rig.Gateway.DescribeConversationAsync(TenantId.Local, s_c, ClusterRig.Stop))!;
+        Assert.Equal(("asleep", "disk", 7, 3), (asleep.State, asleep.Tier, asleep.CachedTokens, asleep.Turns));
+        Assert.Single(await rig.Gateway.ListConversationsAsync(TenantId.Local, 10, ClusterRig.Stop));
+        Assert.Null(await rig.Gateway.DescribeConversationAsync(new TenantId("other"), s_c, ClusterRig.Stop));
+    }
+
+    [Fact]
+    public async Task TheOwnerMovesAConversationAndOneAsleepWakesAtItsTarget()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        rig.Own("c", "A");
+        var moved = await rig.Gateway.MigrateConversationAsync(TenantId.Local, s_c, "B", ClusterRig.Stop);
+        Assert.Equal("B/1", moved!.Silo);
+        Assert.Equal(PeerMethods.MigrateConversation, Assert.Single(rig.Silos["A"].Calls).Method);
+
+        rig.Directory.Locations[ClusterRig.Grain()] = new GrainLocation(null, "A/1");
+        Assert.Equal("B/1", (await rig.Gateway.MigrateConversationAsync(TenantId.Local, s_c, "B/1", ClusterRig.Stop))!.Silo);
+        Assert.Equal(PeerMethods.MigrateConversation, Assert.Single(rig.Silos["B"].Calls).Method);
+
+        var refused = await Assert.ThrowsAsync<TurnFailedException>(async () =>
+            await rig.Gateway.MigrateConversationAsync(TenantId.Local, s_c, "Z", ClusterRig.Stop));
+        Assert.Equal((TurnError.InvalidRequest, "silo"), (refused.Failure.Error, refused.Failure.Param));
+        Assert.Null(await rig.Gateway.MigrateConversationAsync(TenantId.Local, new("none"), "B", ClusterRig.Stop));
+    }
+
+    [Fact]
+    public async Task DeletionIsWrittenFirstAndThenTold()
+    {
+        await using var rig = await ClusterRig.StartAsync("ABC");
+        rig.Own("c", "A");
+        rig.Directory.Locations[ClusterRig.Grain()] = new GrainLocation(new GrainOwner("A/1", 2, "a"), "B/1");
+        rig.Peers.Kill(ClusterRig.IdOf("A"));
+        Assert.True(await rig.Gateway.DeleteConversationAsync(TenantId.Local, s_c, ClusterRig.Stop));
+        Assert.Equal(PeerMethods.ForgetConversation, Assert.Single(rig.Silos["B"].Calls).Method);
+        Assert.False(await rig.Gateway.DeleteConversationAsync(TenantId.Local, s_c, ClusterRig.Stop));
+    }
+
+    [Fact]
+    public async Task ASiloIsDrainedByItsName()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        Assert.True(await rig.Gateway.DrainSiloAsync("B", ClusterRig.Stop));
+        Assert.Equal(PeerMethods.DrainSilo, Assert.Single(rig.Silos["B"].Calls).Method);
+        Assert.False(await rig.Gateway.DrainSiloAsync("Z", ClusterRig.Stop));
+    }
+
+    [Fact]
+    public async Task TextIsAskedOfAnySiloThatAnswers()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        rig.Peers.Kill(ClusterRig.IdOf("A"));
+        for (var i = 0; i < 10; i++)
+        {
+            Assert.Equal(2, (await rig.Gateway.TokenizeAsync(ScriptedCluster.Model, "x", true, ClusterRig.Stop)).Length);
+        }
+        rig.Peers.Kill(ClusterRig.IdOf("B"));
+        await Assert.ThrowsAsync<TurnFailedException>(async () =>
+            await rig.Gateway.TokenizeAsync(ScriptedCluster.Model, "x", true, ClusterRig.Stop));
+    }
+
+    [Fact]
+    public async Task AGatewayIsReadyWhileTheMembershipIsCurrentAndASiloServes()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        await UntilAsync(() => rig.Gateway.Status.Ready);
+        Assert.Equal(128, rig.Gateway.Status.Load.BlocksTotal);
+        Assert.Equal(ScriptedCluster.Model, Assert.Single(rig.Gateway.Models).Name);
+        rig.Membership.IsDown = true;
+        await UntilAsync(() => !rig.Gateway.Status.Ready);
+        Assert.Equal((true, TurnError.StoreUnavailable), (rig.Gateway.Status.Started, rig.Gateway.Status.Cause));
+        rig.Membership.IsDown = false;
+        await UntilAsync(() => rig.Gateway.Status.Ready);
+        rig.Die("A");
+        rig.Membership.Set(ClusterRig.IdOf("B"), SiloStatus.Draining);
+        await UntilAsync(() => !rig.Gateway.Status.Ready);
+        Assert.Equal(TurnError.ModelLoading, rig.Gateway.Status.Cause);
+        Assert.Equal("draining", Assert.Single(await rig.Gateway.ListSilosAsync(ClusterRig.Stop)).Status);
+    }
+
+    static async Task UntilAsync(Func<bool> holds)
+    {
+        while (!holds())
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, ClusterRig.Stop);
+        }
+    }
+}

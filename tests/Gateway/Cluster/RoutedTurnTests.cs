@@ -1,0 +1,324 @@
+using System.Text.Json;
+using Hearth.Actors.Membership;
+using Hearth.Contracts;
+using Hearth.Gateway.Cluster;
+using Xunit;
+
+namespace Hearth.Gateway.Tests.Cluster;
+
+/// <summary>A turn's stream finds its silo and survives it.</summary>
+public sealed class RoutedTurnTests
+{
+    static readonly RoutingOptions s_hasty = new()
+    {
+        Recovery = TimeSpan.FromMilliseconds(300),
+        Silence = TimeSpan.FromMilliseconds(200),
+        RetryFirst = TimeSpan.FromMilliseconds(5),
+        RetryMax = TimeSpan.FromMilliseconds(20),
+    };
+
+    [Fact]
+    public async Task AWarmTurnGoesStraightToItsOwner()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        ClusterRig.AssertWhole(await rig.RunAsync(ClusterRig.Turn()));
+        var owner = rig.Directory.Locations[ClusterRig.Grain()].Owner!.Silo;
+        rig.Directory.IsDown = true; // the second turn must not ask
+        ClusterRig.AssertWhole(await rig.RunAsync(ClusterRig.Turn(id: "turn_2")));
+        Assert.Equal(2, rig.Silos[owner[..1]].Runs);
+    }
+
+    [Fact]
+    public async Task AStaleCacheIsCorrectedOnce()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        rig.Own("c", "A");
+        await rig.RunAsync(ClusterRig.Turn());
+        rig.Own("c", "B");
+        for (var i = 2; i <= 4; i++)
+        {
+            ClusterRig.AssertWhole(await rig.RunAsync(ClusterRig.Turn(id: $"turn_{i}")));
+        }
+        Assert.Equal((2, 3), (rig.Silos["A"].Runs, rig.Silos["B"].Runs));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(11)]
+    public async Task AKilledOwnersReplyGoesOnElsewhereWithoutAGap(int shown)
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        rig.Own("c", "A");
+        rig.Silos["A"].StallAfter = shown;
+        var turn = rig.RunAsync(ClusterRig.Turn());
+        await rig.Silos["A"].StalledAsync(ClusterRig.Stop);
+        rig.Peers.Kill(ClusterRig.IdOf("A"));
+        rig.Die("A");
+
+        ClusterRig.AssertWhole(await turn);
+        Assert.Equal(JsonSerializer.Serialize(Enumerable.Range(0, shown).Select(i => FakeSilo.EventOf(i, "A/1")).ToList(),
+            ContractsJson.Default.ListTurnEvent),
+            JsonSerializer.Serialize([.. rig.Silos["B"].ShownOf("turn_1")], ContractsJson.Default.ListTurnEvent));
+        Assert.Equal("B/1", rig.Directory.Locations[ClusterRig.Grain()].Owner!.Silo);
+    }
+
+    [Fact]
+    public async Task NobodyTakesOverBeforeTheOwnerIsDead()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        rig.Own("c", "A");
+        rig.Silos["A"].StallAfter = 3;
+        var turn = rig.RunAsync(ClusterRig.Turn());
+        await rig.Silos["A"].StalledAsync(ClusterRig.Stop);
+        rig.Peers.Kill(ClusterRig.IdOf("A"));
+        await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, ClusterRig.Stop);
+        Assert.Equal(0, rig.Silos["B"].Runs);
+        rig.Die("A");
+        ClusterRig.AssertWhole(await turn);
+        Assert.Equal((1, 1), (rig.Silos["A"].Runs, rig.Silos["B"].Runs));
+    }
+
+    [Fact]
+    public async Task ABrokenConnectionAloneMovesNothing()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        rig.Own("c", "A");
+        rig.Silos["A"].StallAfter = 5;
+        var turn = rig.RunAsync(ClusterRig.Turn());
+        await rig.Silos["A"].StalledAsync(ClusterRig.Stop);
+        rig.Silos["A"].StallAfter = int.MaxValue;
+        rig.Peers.Cut(ClusterRig.IdOf("A"));
+        ClusterRig.AssertWhole(await turn);
+        Assert.Equal((2, 0), (rig.Silos["A"].Runs, rig.Silos["B"].Runs));
+    }
+
+    [Fact]
+    public async Task ADeadSiloIsLeftEvenIfItsConnectionLooksWell()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        rig.Own("c", "A");
+        rig.Silos["A"].StallAfter = 5;
+        var turn = rig.RunAsync(ClusterRig.Turn());
+        await rig.Silos["A"].StalledAsync(ClusterRig.Stop);
+        rig.Die("A");
+        ClusterRig.AssertWhole(await turn);
+        Assert.Equal(5, rig.Silos["B"].ShownOf("turn_1").Count);
+    }
+
+    [Fact]
+    public async Task AMovingReplyIsFollowedThroughSeveralSilos()
+    {
+        await using var rig = await ClusterRig.StartAsync("ABCD");
+        rig.Own("c", "A");
+        foreach (var (silo, after) in new[] { ("A", 2), ("B", 5), ("C", 9) })
+        {
+            rig.Silos[silo].StallAfter = after;
+        }
+        var turn = rig.RunAsync(ClusterRig.Turn());
+        foreach (var (from, to) in new[] { ("A", "B"), ("B", "C"), ("C", "D") })
+        {
+            await rig.Silos[from].StalledAsync(ClusterRig.Stop);
+            rig.Own("c", to);
+            rig.Peers.Cut(ClusterRig.IdOf(from));
+        }
+        ClusterRig.AssertWhole(await turn);
+        Assert.Equal("0 2 5 9", string.Join(' ', "ABCD".Select(s => rig.Silos[$"{s}"].ShownOf("turn_1").Count)));
+    }
+
+    [Fact]
+    public async Task WhatNobodyHasYetGoesAroundASiloThatIsNotThere()
+    {
+        await using var rig = await ClusterRig.StartAsync("ABC");
+        rig.Peers.Kill(ClusterRig.IdOf("A"));
+        rig.Peers.Kill(ClusterRig.IdOf("B"));
+        for (var i = 0; i < 20; i++)
+        {
+            ClusterRig.AssertWhole(await rig.RunAsync(ClusterRig.Turn($"c{i}")));
+        }
+        Assert.Equal(20, rig.Silos["C"].Runs);
+    }
+
+    [Theory]
+    [InlineData(TurnError.Draining)]
+    [InlineData(TurnError.Overloaded)]
+    [InlineData(TurnError.ModelLoading)]
+    public async Task WhatNobodyHasYetGoesAroundASiloThatRefuses(TurnError error)
+    {
+        await using var rig = await ClusterRig.StartAsync("ABC");
+        rig.Silos["A"].Refuse = rig.Silos["B"].Refuse = () => new TurnFailure(error, "no");
+        for (var i = 0; i < 10; i++)
+        {
+            ClusterRig.AssertWhole(await rig.RunAsync(ClusterRig.Turn($"c{i}")));
+        }
+        rig.Silos["C"].Refuse = rig.Silos["A"].Refuse;
+        ClusterRig.AssertFailed(await rig.RunAsync(ClusterRig.Turn("d")), error);
+    }
+
+    [Fact]
+    public async Task AnOwnersRefusalIsTheAnswer()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        rig.Own("c", "A");
+        rig.Silos["A"].Refuse = () => new TurnFailure(TurnError.Overloaded, "no", null, TimeSpan.FromSeconds(1));
+        ClusterRig.AssertFailed(await rig.RunAsync(ClusterRig.Turn()), TurnError.Overloaded);
+        Assert.Equal((1, 0), (rig.Silos["A"].Runs, rig.Silos["B"].Runs));
+    }
+
+    [Fact]
+    public async Task SilosThatSendATurnBackAndForthAreNotFollowedForEver()
+    {
+        await using var rig = await ClusterRig.StartAsync(options: s_hasty with { Recovery = TimeSpan.FromSeconds(30) });
+        rig.Own("c", "A");
+        rig.Silos["A"].Refuse = () => new TurnFailure(TurnError.Moved, "moved", Silo: "B/1");
+        rig.Silos["B"].Refuse = () => new TurnFailure(TurnError.Moved, "moved", Silo: "A/1");
+        var failure = ClusterRig.AssertFailed(await rig.RunAsync(ClusterRig.Turn()), TurnError.Fenced);
+        Assert.NotNull(failure.RetryAfter);
+        Assert.InRange(rig.Silos["A"].Runs + rig.Silos["B"].Runs, 5, Limits.MovesMax + 1);
+    }
+
+    [Fact]
+    public async Task ASiloThatAcceptsAndNeverAnswersFailsTheTurnInTime()
+    {
+        await using var rig = await ClusterRig.StartAsync(options: s_hasty);
+        rig.Own("c", "A");
+        rig.Silos["A"].StallAfter = 0;
+        var begun = TimeProvider.System.GetTimestamp();
+        ClusterRig.AssertFailed(await rig.RunAsync(ClusterRig.Turn()), TurnError.DeadlineExceeded);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds, 190, 5000);
+        Assert.Equal("turn_1", Assert.Single(rig.Silos["A"].Abandoned).Value);
+        Assert.Equal(0, rig.Silos["B"].Runs);
+    }
+
+    [Fact]
+    public async Task ATurnWhoseSiloStaysAwayIsOfUnknownOutcome()
+    {
+        await using var rig = await ClusterRig.StartAsync(options: s_hasty with { Silence = TimeSpan.FromMinutes(1) });
+        rig.Own("c", "A");
+        rig.Silos["A"].StallAfter = 3;
+        var turn = rig.RunAsync(ClusterRig.Turn());
+        await rig.Silos["A"].StalledAsync(ClusterRig.Stop);
+        rig.Peers.Kill(ClusterRig.IdOf("A"));
+        var events = await turn;
+        Assert.Equal(4, events.Count);
+        Assert.Contains("/turns/turn_1/", ClusterRig.AssertFailed(events, TurnError.OutcomeUnknown).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ATurnThatReachedNobodyIsNotOfUnknownOutcome()
+    {
+        await using var rig = await ClusterRig.StartAsync(options: s_hasty);
+        rig.Own("c", "A");
+        rig.Peers.Kill(ClusterRig.IdOf("A"));
+        Assert.NotNull(ClusterRig.AssertFailed(await rig.RunAsync(ClusterRig.Turn()), TurnError.Fenced).RetryAfter);
+    }
+
+    [Fact]
+    public async Task WithoutTheStoreANewTurnIsRefusedAndARunningOneGoesOn()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        rig.Own("c", "A");
+        rig.Silos["A"].StallAfter = 3;
+        var running = rig.RunAsync(ClusterRig.Turn());
+        await rig.Silos["A"].StalledAsync(ClusterRig.Stop);
+        rig.Directory.IsDown = true;
+        var refused = ClusterRig.AssertFailed(await rig.RunAsync(ClusterRig.Turn("d")), TurnError.StoreUnavailable);
+        Assert.NotNull(refused.RetryAfter);
+
+        // Its silo is lost too: it waits for the store rather than guess.
+        rig.Silos["A"].StallAfter = int.MaxValue;
+        rig.Peers.Cut(ClusterRig.IdOf("A"));
+        await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, ClusterRig.Stop);
+        Assert.False(running.IsCompleted);
+        rig.Directory.IsDown = false;
+        ClusterRig.AssertWhole(await running);
+    }
+
+    [Fact]
+    public async Task AReaderThatLeavesAbortsTheCall()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        rig.Own("c", "A");
+        rig.Silos["A"].StallAfter = 2;
+        await using (var events = rig.Gateway.RunTurnAsync(ClusterRig.Turn(), ClusterRig.Stop).GetAsyncEnumerator(ClusterRig.Stop))
+        {
+            Assert.True(await events.MoveNextAsync());
+        }
+        while (rig.Silos["A"].Abandoned.IsEmpty)
+        {
+            await Task.Yield();
+            ClusterRig.Stop.ThrowIfCancellationRequested();
+        }
+    }
+
+    [Fact]
+    public async Task DuplicatesThroughTwoGatewaysMeetInOneRun()
+    {
+        await using var rig = await ClusterRig.StartAsync("ABCD", gateways: 2);
+        for (var round = 0; round < 10; round++)
+        {
+            var turn = ClusterRig.Turn($"c{round}", $"turn_{round}");
+            var all = await Task.WhenAll(Enumerable.Range(0, 32).Select(i => rig.RunAsync(turn, i % 2 == 0 ? rig.Gateway : rig.Other)));
+            Assert.All(all, events => ClusterRig.AssertWhole(events));
+            Assert.Single(all.Select(events => ((TurnStarted)events[0]).Silo).Distinct());
+        }
+        Assert.Equal(10, rig.Silos.Values.Sum(s => s.Begun));
+    }
+
+    [Fact]
+    public async Task AnotherGatewayGoesOnWithTheStream()
+    {
+        await using var rig = await ClusterRig.StartAsync(gateways: 2);
+        rig.Own("c", "A");
+        rig.Silos["A"].StallAfter = 4;
+        var turn = ClusterRig.Turn();
+        await using (var first = rig.Gateway.RunTurnAsync(turn, ClusterRig.Stop).GetAsyncEnumerator(ClusterRig.Stop))
+        {
+            for (var i = 0; i < 3; i++)
+            {
+                Assert.True(await first.MoveNextAsync());
+            }
+            rig.Silos["A"].StallAfter = 8;
+            var rest = ClusterRig.CollectAsync(
+                rig.Other.AttachTurnAsync(turn.Tenant, turn.Conversation, turn.Id, 3, ClusterRig.Stop));
+            await rig.Silos["A"].StalledAsync(ClusterRig.Stop);
+            await rig.Silos["A"].StalledAsync(ClusterRig.Stop);
+            rig.Peers.Kill(ClusterRig.IdOf("A"));
+            rig.Die("A");
+            ClusterRig.AssertWhole(await rest, from: 3);
+        }
+    }
+
+    [Fact]
+    public async Task ACompletionGoesElsewhereBeforeItsFirstEventAndFailsAfterIt()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        var turn = new CompletionTurn { Id = new TurnId("t"), Tenant = TenantId.Local, Model = ScriptedCluster.Model, Prompt = "x" };
+        rig.Peers.Kill(ClusterRig.IdOf("A"));
+        ClusterRig.AssertWhole(await ClusterRig.CollectAsync(rig.Gateway.RunCompletionAsync(turn, ClusterRig.Stop)));
+
+        rig.Silos["B"].StallAfter = 3;
+        var cut = ClusterRig.CollectAsync(rig.Gateway.RunCompletionAsync(turn, ClusterRig.Stop));
+        await rig.Silos["B"].StalledAsync(ClusterRig.Stop);
+        rig.Peers.Cut(ClusterRig.IdOf("B"));
+        Assert.IsType<TurnFailed>((await cut)[^1]);
+        Assert.Equal(4, (await cut).Count);
+    }
+
+    [Fact]
+    public async Task ThePlaceOfADeadOwnersConversationIsNotADrainingSilo()
+    {
+        await using var rig = await ClusterRig.StartAsync("ABC");
+        rig.Membership.Set(ClusterRig.IdOf("B"), SiloStatus.Draining);
+        rig.Own("c", "A");
+        rig.Die("A");
+        while (await rig.Gateway.ListSilosAsync(ClusterRig.Stop) is not { Count: 2 })
+        {
+            await Task.Yield();
+        }
+        ClusterRig.AssertWhole(await rig.RunAsync(ClusterRig.Turn()));
+        Assert.Equal(1, rig.Silos["C"].Runs);
+        Assert.DoesNotContain(rig.Silos["B"].Calls, c => c.Method == PeerMethods.RunTurn);
+    }
+}
