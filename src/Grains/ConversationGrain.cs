@@ -16,6 +16,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     readonly CacheSpiller _spiller = new(services.Blobs, services.Codec, context, services.SpillLimit, services.Logger);
     readonly TurnGate _gate = new();
     ITimer? _unclaimed;
+    (TurnId Turn, TurnPrompt Prompt)? _ready;
 
     /// <summary>Touched in the grain's turn only.</summary>
     internal List<Entry> Entries { get; private set; } = [];
@@ -34,6 +35,15 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
 
     /// <summary>The turn that runs; null if none does.</summary>
     internal TurnRun? Current { get; private set; }
+
+    /// <summary>The model of the turn that runs, else of the last one; empty before the first.</summary>
+    internal string Model => Current?.Turn.Model ?? State.Model;
+
+    /// <summary>Whom the cache may share prefixes with.</summary>
+    internal string Scope => Current?.Scope ?? TurnRun.ScopeOf(Context.Id.Scope, State.CacheSalt);
+
+    /// <summary>The tokens that the conversation has come to, as far as they have been shown.</summary>
+    internal int[] KnownTokens => Current?.KnownTokens ?? Tokens;
 
     /// <summary>The turns that wait or run, in order.</summary>
     internal IReadOnlyList<LiveTurn> Live
@@ -167,8 +177,10 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
         return true;
     }
 
-    protected override async Task ActivateAsync(CancellationToken cancellationToken)
+    /// <summary>Reads the conversation again, because the store has more of it.</summary>
+    internal async Task ReloadAsync(CancellationToken cancellationToken)
     {
+        _ready = null;
         if (await services.Store.ReadAsync(Context.Id, cancellationToken) is { } stored)
         {
             Entries = [.. stored.Log.Select(Entry.FromBytes)];
@@ -178,6 +190,41 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
         }
         await _spiller.LoadAsync(cancellationToken);
     }
+
+    /// <summary>Makes the prompt of a turn that is about to come here, while it still runs elsewhere.</summary>
+    internal void MakeReady(ChatTurn turn)
+    {
+        try
+        {
+            if (services.Models.Find(turn.Model) is { } model)
+                _ready = (turn.Id, TurnPrompt.Of(this, turn, model, CancellationToken.None));
+        }
+        catch (Exception e) when (Failures.Of(e) is not null)
+        {
+            _ready = null; // The turn will say so itself.
+        }
+    }
+
+    /// <summary>The prompt that was made ready for this turn; once.</summary>
+    internal TurnPrompt? ReadyFor(ChatTurn turn)
+    {
+        var ready = _ready is var (id, prompt) && id == turn.Id ? prompt : null;
+        _ready = null;
+        return ready;
+    }
+
+    /// <summary>Gives back what the engine holds of this conversation, and of so many choices of a suspended turn.</summary>
+    internal async Task DropCachesAsync(int choices)
+    {
+        foreach (var model in services.Models.Served)
+        {
+            for (var choice = 1; choice < choices; choice++)
+                await model.Engine.DropAsync(ChoiceSet.SiblingCache(Cache, choice), CancellationToken.None);
+            await model.Engine.DropAsync(Cache, CancellationToken.None);
+        }
+    }
+
+    protected override Task ActivateAsync(CancellationToken cancellationToken) => ReloadAsync(cancellationToken);
 
     protected override async Task DeactivateAsync(DeactivationReason reason)
     {
@@ -269,6 +316,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     /// <summary>Gives the turns that an earlier owner left pending some time to be asked for; then they count as failed.</summary>
     void AwaitClaims(IReadOnlyList<StoredOperation> pending)
     {
+        _unclaimed?.Dispose();
         if (pending.Count > 0)
         {
             _unclaimed = services.Time.CreateTimer(

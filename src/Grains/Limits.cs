@@ -31,4 +31,20 @@ public static class Limits
 
     /// <summary>After which a refused caller may come again.</summary>
     public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
+
+    /// <summary>Conversations that move here, and away, at the same time.</summary>
+    public const int MovesIn = 8;
+    public const int MovesOut = 4;
+
+    /// <summary>One step of a move: a message there, or an answer back.</summary>
+    public static readonly TimeSpan MoveStep = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a cache is copied ahead of the move itself, and how often the copy waits for the reply to catch up.</summary>
+    public static readonly TimeSpan MoveAhead = TimeSpan.FromSeconds(30);
+    public const int MoveWaits = 50;
+    public static readonly TimeSpan MoveWait = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>How long a target asks the store whether a source that fell silent has handed over, and the time between.</summary>
+    public static readonly TimeSpan MoveDecision = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan MoveAskAgain = TimeSpan.FromMilliseconds(100);
 }

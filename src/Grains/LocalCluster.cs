@@ -4,6 +4,7 @@ using Hearth.Actors.Membership;
 using Hearth.Actors.Storage;
 using Hearth.Contracts;
 using Hearth.Grains.Caches;
+using Hearth.Grains.Migration;
 using Hearth.Grains.Prompts;
 using Hearth.Grains.Replies;
 using Hearth.Grains.Transcripts;
@@ -18,17 +19,22 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     readonly ConversationServices _services;
     readonly GrainHost<ConversationGrain> _host;
     readonly Lease _lease;
+    readonly SiloPeers? _peers;
+    readonly SemaphoreSlim _movesOut = new(Limits.MovesOut);
     volatile bool _stopping;
 
     public LocalCluster(GrainHostOptions options, IGrainStore store, IBlobStore blobs, ModelCatalog models, TimeProvider time,
-        ILogger logger, SpillOptions? spill = null)
+        ILogger logger, SpillOptions? spill = null, SiloPeers? peers = null)
     {
-        _lease = options.Lease;
+        (_lease, _peers) = (options.Lease, peers);
         var codec = spill is null ? ChunkCodec.None : new ChunkCodec(spill.Compress, spill.Keys);
         _services = new ConversationServices(store, blobs, codec, models, time, new SemaphoreSlim(Limits.SpillsAtOnce), logger);
         _host = new GrainHost<ConversationGrain>(
             options, store, context => new ConversationGrain(context, _services), time, logger);
+        MovesIn = new MigrationTarget(_host, _services);
     }
+
+    internal MigrationTarget MovesIn { get; }
 
     public IReadOnlyList<ModelCard> Models => [.. _services.Models.Served.Select(m => m.Card)];
 
@@ -52,7 +58,35 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     });
 
     public ValueTask<ConversationInfo?> MigrateConversationAsync(
-        TenantId tenant, ConversationId id, string? silo, CancellationToken cancellationToken) => throw new NotImplementedException();
+        TenantId tenant, ConversationId id, string? silo, CancellationToken cancellationToken) => TellAsync(async () =>
+    {
+        var name = GrainOf(tenant, id);
+        if (await _services.Store.DescribeAsync(name, cancellationToken) is null)
+            return null;
+        var grain = await _host.ActivateAsync(name, cancellationToken);
+        var target = silo is null ? _peers?.Choose(grain.Model, [_host.Silo]) : _peers?.Find(silo);
+        if (target is null)
+        {
+            throw new TurnFailedException(new TurnFailure(TurnError.InvalidRequest, silo is null
+                ? "No other silo can take the conversation now." : $"There is no silo {silo}.", "silo"));
+        }
+        if (target.Id != _host.Silo && await MoveAsync(grain, target, cancellationToken) is { Silo: null, Reason: var reason })
+            throw new TurnFailedException(TurnError.Overloaded, $"The conversation stays where it is: {reason}.");
+        return await DescribeConversationAsync(tenant, id, cancellationToken);
+    });
+
+    async Task<MoveResult> MoveAsync(ConversationGrain grain, SiloEntry target, CancellationToken cancellationToken)
+    {
+        await _movesOut.WaitAsync(cancellationToken);
+        try
+        {
+            return await new MigrationSource(grain, _host.Silo, target, _peers!.Network).RunAsync(cancellationToken);
+        }
+        finally
+        {
+            _movesOut.Release();
+        }
+    }
 
     public ValueTask<IReadOnlyList<SiloInfo>> ListSilosAsync(CancellationToken cancellationToken) =>
         throw new NotImplementedException();
@@ -161,6 +195,7 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         _stopping = true;
         await _host.DisposeAsync();
         _services.SpillLimit.Dispose();
+        _movesOut.Dispose();
     }
 
     /// <summary>Says in the words of the contract why a call failed.</summary>

@@ -92,6 +92,8 @@ public sealed class ModelCatalog
         _loading.TryRemove(model, out _);
     }
 
+    internal ServedModel? Find(string model) => _served.GetValueOrDefault(model);
+
     internal ServedModel Require(string model)
     {
         if (_served.TryGetValue(model, out var served))

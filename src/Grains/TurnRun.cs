@@ -30,10 +30,17 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
 
     public LiveTurn Live => live;
 
+    public ChatTurn Turn => _turn;
+
     /// <summary>What the choices have made and not shown; while the turn is suspended.</summary>
     public IReadOnlyList<HeldBack> HeldBack => _choices?.HeldBack ?? [];
 
-    public string Scope => $"{_turn.Tenant}/{_turn.CacheSalt}";
+    public string Scope => ScopeOf(_turn.Tenant.Value, _turn.CacheSalt);
+
+    public static string ScopeOf(string tenant, string? salt) => $"{tenant}/{salt}";
+
+    /// <summary>The prompt and all tokens of choice 0; while the turn is suspended.</summary>
+    public int[] AllTokens => [.. _prompt, .. _choices?.Tokens ?? []];
 
     /// <summary>The prompt and what is shown of choice 0. Thread-safe.</summary>
     public int[] KnownTokens =>
@@ -95,12 +102,7 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
 
     async Task ReplyAsync(ServedModel model)
     {
-        var plan = HistoryPlan.For(_turn, grain.Entries.ConvertAll(e => e.Item));
-        var kept = grain.Entries[..plan.Keep];
-        var segments = PromptRenderer.Render(model, [.. kept.Select(e => e.Item), .. plan.Added],
-            _turn.TemplateArguments, _turn.Created, live.Cancellation);
-        var held = grain.State.Fingerprint == model.Card.Fingerprint ? grain.Tokens : [];
-        var prompt = ExactPrompt.Build(model.Tokenizer, segments, held, [.. kept.SelectMany(e => e.Anchors)]);
+        var (plan, segments, prompt) = grain.ReadyFor(_turn) ?? TurnPrompt.Of(grain, _turn, model, live.Cancellation);
         Volatile.Write(ref _prompt, prompt);
 
         await grain.Spiller.StopAsync(finish: false);
@@ -158,7 +160,7 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
             Sequence = events.Count,
         };
         await grain.CommitAsync(_turn, plan.Keep, [.. plan.Added.Select(i => Entry.Of(i)), Entry.Of(item, anchors)],
-            [.. prompt, .. reply.Kept], new ConversationState(model.Card.Name, model.Card.Fingerprint, grain.State.Turns + 1),
+            [.. prompt, .. reply.Kept], new ConversationState(model.Card.Name, model.Card.Fingerprint, grain.State.Turns + 1, _turn.CacheSalt),
             TurnRecord.ToBytes([.. events, finished]));
         live.Append(finished);
     }

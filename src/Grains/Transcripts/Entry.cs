@@ -36,7 +36,8 @@ sealed record Entry(ConversationItem Item, IReadOnlyList<Anchor> Anchors)
 /// <param name="Model">Of the last turn.</param>
 /// <param name="Fingerprint">Of that model: the tokens mean something to it alone.</param>
 /// <param name="Turns">Turns committed.</param>
-sealed record ConversationState(string Model, string Fingerprint, int Turns)
+/// <param name="CacheSalt">Of the last turn.</param>
+sealed record ConversationState(string Model, string Fingerprint, int Turns, string? CacheSalt = null)
 {
     public static ConversationState None { get; } = new("", "", 0);
 
