@@ -5,7 +5,11 @@ using Hearth.Silo;
 var root = new RootCommand("Hearth serves chats: a conversation keeps its cache, and never forgets.")
 {
     ServeCommand.Create(),
+    SiloCommand.Create(),
+    GatewayCommand.Create(),
+    DevCommand.Create(),
     ChatCommand.Create(),
+    ConvCommand.Create(),
     ModelCommand.Create(),
     BenchCommand.Create(),
 };
@@ -22,9 +26,8 @@ try
     return await parsed.InvokeAsync(new InvocationConfiguration
     {
         EnableDefaultExceptionHandler = false,
-        // After a signal a server lets its turns end and writes their caches; the default gives it two seconds.
-        ProcessTerminationTimeout = TimeSpan.FromMinutes(2),
-    });
+        ProcessTerminationTimeout = null,
+    }, StopSignals.Instance.Stop);
 }
 catch (CliException error)
 {

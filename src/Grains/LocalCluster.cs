@@ -190,6 +190,20 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
             && await CallAsync(to, g => g.AdoptAsync(entries, tokens, state), cancellationToken);
     });
 
+    /// <summary>Ends every activation that the store does not name.</summary>
+    public Task RevalidateAsync(CancellationToken cancellationToken) => _host.RevalidateAsync(cancellationToken);
+
+    /// <summary>Goes on as another silo, with no activation.</summary>
+    public Task RejoinAsync(string silo) => _host.RejoinAsync(silo);
+
+    /// <summary>Takes no more conversations.</summary>
+    public Task DrainAsync(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        _host.Close("The silo is being drained.");
+        return Task.CompletedTask;
+    }
+
     public async ValueTask DisposeAsync()
     {
         _stopping = true;

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Hearth.Actors.Storage;
 using Hearth.Engine.Checkpoints;
 using Hearth.Text;
@@ -23,10 +24,22 @@ public sealed class SiloException(string message, SiloFault fault, Exception inn
         }
     }
 
+    internal static async Task<T> GuardAsync<T>(Func<Task<T>> start)
+    {
+        try
+        {
+            return await start();
+        }
+        catch (Exception error) when (FaultOf(error) is { } fault)
+        {
+            throw new SiloException(error.Message, fault, error);
+        }
+    }
+
     static SiloFault? FaultOf(Exception error) => error switch
     {
         CheckpointException or TokenizerException or TemplateException => SiloFault.Model,
-        StoreException => SiloFault.Data,
+        StoreException or SocketException => SiloFault.Data,
         ArgumentException or InsufficientMemoryException => SiloFault.Option,
         _ => null,
     };

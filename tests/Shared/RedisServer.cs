@@ -15,6 +15,7 @@ public sealed class RedisServer : IDisposable
     readonly string[] _options;
     readonly bool _cluster;
     Process? _process;
+    TaskCompletionSource _listening = new();
     TaskCompletionSource _ready = new();
 
     RedisServer(bool cluster, string[] options) => (_cluster, _options, Port) = (cluster, options, FreePort());
@@ -54,9 +55,10 @@ public sealed class RedisServer : IDisposable
         return servers;
     }
 
-    /// <summary>Starts it again after a kill, on what its disk holds. Returns before it has loaded it.</summary>
-    public void Run(params string[] options)
+    /// <summary>Starts it again after a kill, on what its disk holds. Returns when it listens, before it has loaded all.</summary>
+    public Task RunAsync(params string[] options)
     {
+        _listening = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         string[] all =
         [
@@ -64,16 +66,26 @@ public sealed class RedisServer : IDisposable
             "--cluster-enabled", _cluster ? "yes" : "no", .. _options, .. options,
         ];
         var process = Process.Start(new ProcessStartInfo(Program!, all) { RedirectStandardOutput = true })!;
-        var ready = _ready;
+        _process = process;
+        var (listening, ready) = (_listening, _ready);
         process.OutputDataReceived += (_, e) =>
         {
             if (e.Data is null)
-                ready.TrySetException(new InvalidOperationException("redis-server ended before it was ready."));
+            {
+                var ended = new InvalidOperationException("redis-server ended before it was ready.");
+                _ = listening.TrySetException(ended) | ready.TrySetException(ended);
+            }
+            else if (e.Data.Contains("Server initialized", StringComparison.Ordinal))
+            {
+                listening.TrySetResult();
+            }
             else if (e.Data.Contains("Ready to accept connections", StringComparison.Ordinal))
+            {
                 ready.TrySetResult();
+            }
         };
         process.BeginOutputReadLine();
-        _process = process;
+        return listening.Task.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     public Task ReadyAsync() => _ready.Task.WaitAsync(TimeSpan.FromSeconds(30));
@@ -81,7 +93,7 @@ public sealed class RedisServer : IDisposable
     public async Task RestartAsync(params string[] options)
     {
         Kill();
-        Run(options);
+        await RunAsync(options);
         await ReadyAsync();
     }
 
@@ -132,7 +144,7 @@ public sealed class RedisServer : IDisposable
         var server = new RedisServer(cluster, options);
         try
         {
-            server.Run();
+            server.RunAsync().GetAwaiter().GetResult();
             server.ReadyAsync().GetAwaiter().GetResult();
             return server;
         }

@@ -57,10 +57,11 @@ public sealed class SiloHostTests : IDisposable
         Assert.Contains("int3", error.Message, StringComparison.Ordinal);
     }
 
-    SiloHost Open(string model, Func<SiloOptions, SiloOptions>? change = null)
+    SiloHost Open(string model, Func<ModelSettings, ModelSettings>? change = null)
     {
-        var options = new SiloOptions { ModelDirectory = model, DataDirectory = _data, KvMemoryBytes = 8 << 20, HostMemoryBytes = 0 };
-        return SiloHost.Open(change?.Invoke(options) ?? options, NullLoggerFactory.Instance, TimeProvider.System);
+        var settings = new ModelSettings { Directory = model, KvMemoryBytes = 8 << 20, HostMemoryBytes = 0 };
+        var options = new SiloOptions { Model = change?.Invoke(settings) ?? settings, DataDirectory = _data };
+        return SiloHost.Open(options, NullLoggerFactory.Instance, TimeProvider.System);
     }
 
     static ChatTurn Turn(string id) => new()

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
@@ -23,7 +22,7 @@ sealed partial class RedisConnector : IDisposable
     {
         (_time, _timeout, _logger) = (time, timeout, logger);
         _options = Parse(address);
-        Name = $"Redis ({role}) at {string.Join(", ", _options.EndPoints.Select(Text))}";
+        Name = $"Redis ({role}) at {string.Join(", ", _options.EndPoints.Select(RedisProbe.Text))}";
         _sockets = new SocketManager($"hearth-{role}", useHighPrioritySocketThreads: true);
         var milliseconds = (int)timeout.TotalMilliseconds;
         _options.ClientName = $"hearth-{role}";
@@ -51,10 +50,9 @@ sealed partial class RedisConnector : IDisposable
     public async Task<ConnectionMultiplexer> OpenAsync(CancellationToken cancellationToken)
     {
         ConnectionMultiplexer? connection = null;
-        var log = new StringWriter();
         try
         {
-            var opening = ConnectionMultiplexer.ConnectAsync(_options.Clone(), log);
+            var opening = ConnectionMultiplexer.ConnectAsync(_options.Clone());
             _ = opening.ContinueWith(t => t.Exception, TaskScheduler.Default);
             connection = await opening.WaitAsync(_timeout * 3, _time, cancellationToken);
             await CheckAsync(connection, cancellationToken);
@@ -63,7 +61,7 @@ sealed partial class RedisConnector : IDisposable
         catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
         {
             connection?.Close(allowCommandsToComplete: false);
-            throw Failed(e, log.ToString());
+            throw await FailedAsync(e, cancellationToken);
         }
         catch
         {
@@ -72,17 +70,18 @@ sealed partial class RedisConnector : IDisposable
         }
     }
 
-    StoreException Failed(Exception e, string log)
+    async Task<StoreException> FailedAsync(Exception e, CancellationToken cancellationToken)
     {
-        var all = log + e;
-        var reason =
-            all.Contains("WRONGPASS", StringComparison.Ordinal) || all.Contains("invalid password", StringComparison.Ordinal)
-                ? "the password is wrong"
-            : all.Contains("NOAUTH", StringComparison.Ordinal) ? "it wants a password: add ,password=… to the address"
-            : all.Contains("LOADING", StringComparison.Ordinal) ? "it is loading its data after a start"
-            : all.Contains("AuthenticationFailure", StringComparison.Ordinal) ? "it did not accept the password"
-            : "is it running, and is the address right?";
-        return new StoreException($"{Name} cannot be used: {reason} ({e.Message})", e);
+        using var limit = new CancellationTokenSource(_timeout, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            return new StoreException($"{Name} cannot be used: {await RedisProbe.AskAsync(_options, either.Token)}", e);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return new StoreException($"{Name} cannot be used: it takes connections, but does not answer.", e);
+        }
     }
 
     async Task CheckAsync(ConnectionMultiplexer connection, CancellationToken cancellationToken)
@@ -117,8 +116,6 @@ sealed partial class RedisConnector : IDisposable
             throw new StoreException($"The address of Redis cannot be read ({e.Message}): host:port[,password=…] is expected.", e);
         }
     }
-
-    static string Text(EndPoint address) => address is DnsEndPoint dns ? $"{dns.Host}:{dns.Port}" : $"{address}";
 
     [GeneratedRegex(@"maxmemory_policy:(\S+)")]
     private static partial Regex EvictionPolicy();

@@ -17,6 +17,7 @@ static class RedisErrors
         ("NOAUTH", "Redis wants a password: give it as password=… in the address."),
         ("WRONGPASS", "the password of Redis is wrong."),
         ("ERR invalid password", "the password of Redis is wrong."),
+        ("ERR AUTH", "this Redis has no password: leave password=… out of the address."),
         ("NOPERM", "the Redis user lacks rights: scripts (EVALSHA, EVAL), INFO and all keys of the cluster are needed."),
         ("CLUSTERDOWN", "the Redis Cluster is down: a slot has no master. CLUSTER INFO says more."),
         ("MOVED", "the Redis Cluster moves a slot; ask again."),
@@ -36,13 +37,14 @@ static class RedisErrors
 
     public static StoreException Of(RedisServerException e, string script)
     {
-        foreach (var (word, advice) in _refusals)
-        {
-            if (StartsWith(e.Message, word))
-                return new StoreException($"Redis refused '{script}': {advice} Nothing was written. ({e.Message})", e);
-        }
-        return new StoreException($"Redis failed in '{script}': {e.Message}", e, outcomeUnknown: true);
+        return AdviceFor(e.Message) is { } advice
+            ? new StoreException($"Redis refused '{script}': {advice} Nothing was written. ({e.Message})", e)
+            : new StoreException($"Redis failed in '{script}': {e.Message}", e, outcomeUnknown: true);
     }
+
+    /// <returns>Null if the error is none of those after which nothing was written.</returns>
+    public static string? AdviceFor(string message) =>
+        Array.Find(_refusals, r => StartsWith(message, r.Word)).Advice;
 
     static bool StartsWith(string message, string word) => message.StartsWith(word, StringComparison.Ordinal);
 }

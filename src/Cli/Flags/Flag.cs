@@ -21,11 +21,19 @@ static class Flag
     public static Option<long?> Size(string name, string description) =>
         Of<long?>(name, description, null, text => text == "auto" ? null : ByteSize.Parse(text));
 
+    /// <summary>A time such as 1.5s, 250ms or 2m.</summary>
+    public static Option<TimeSpan> Duration(string name, string description, TimeSpan fallback) =>
+        Of(name, description, fallback, Cli.Duration.Parse);
+
     public static Option<bool> Switch(string name, string description) => new(name)
     {
         Description = $"{description} ({VariableOf(name)})",
         DefaultValueFactory = _ => Environment.GetEnvironmentVariable(VariableOf(name)) is "1" or "true",
     };
+
+    /// <summary>The parts of a value that lists several.</summary>
+    public static string[] List(string? text) =>
+        text?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
 
     static string VariableOf(string name) => "HEARTH_" + name.TrimStart('-').Replace('-', '_').ToUpperInvariant();
 
@@ -35,7 +43,7 @@ static class Flag
         return new Option<T>(name)
         {
             Description = $"{description} ({variable})",
-            HelpName = typeof(T) == typeof(int) ? "N" : typeof(T) == typeof(long?) ? "SIZE" : "TEXT",
+            HelpName = fallback is int ? "N" : fallback is TimeSpan ? "TIME" : typeof(T) == typeof(long?) ? "SIZE" : "TEXT",
             CustomParser = result => Parse(result, result.Tokens[0].Value, name, parse),
             DefaultValueFactory = result => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value
                 ? Parse(result, value, variable, parse)

@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.Text;
+using Hearth.Actors.Membership;
+using Hearth.Actors.Storage.Redis;
+using Hearth.Actors.Transport;
+
+namespace Hearth.Cli;
+
+/// <summary>The flags of every process of a cluster.</summary>
+static class ClusterFlags
+{
+    const int KeyBytesMax = 4096;
+
+    public static Option<string?> Redis { get; } =
+        Flag.Text("--redis", "The cluster's Redis: HOST:PORT[,HOST:PORT…][,password=…]");
+
+    public static Option<string?> RedisSpill { get; } =
+        Flag.Text("--redis-spill", "Another Redis for caches; the cluster's if not given");
+
+    public static Option<string?> Cluster { get; } =
+        Flag.Text("--cluster", "The cluster's name: others may share the Redis without meeting it", "hearth");
+
+    public static Option<TimeSpan> SpillAge { get; } =
+        Flag.Duration("--spill-age", "How long an unused cache stays in Redis", TimeSpan.FromDays(7));
+
+    public static Option<TimeSpan> Lease { get; } = Flag.Duration("--lease",
+        "How long a silo that is not heard of keeps its conversations; the same everywhere", TimeSpan.FromSeconds(1.5));
+
+    public static Option<string?> KeyFile { get; } =
+        Flag.Text("--cluster-key-file", "File with the secret that the processes of the cluster share");
+
+    public static IReadOnlyList<Option> All { get; } = [Redis, RedisSpill, Cluster, SpillAge, Lease, KeyFile];
+
+    public static RedisOptions ReadRedis(ParseResult arguments) => new()
+    {
+        Control = arguments.GetValue(Redis) is { Length: > 0 } redis
+            ? redis
+            : throw new CliException("--redis: name the cluster's Redis, such as 127.0.0.1:6379.", ExitCodes.Usage),
+        Spill = arguments.GetValue(RedisSpill),
+        Cluster = arguments.GetValue(Cluster)!,
+        SpillAge = arguments.GetValue(SpillAge),
+    };
+
+    /// <summary>All times go with the lease, as their defaults do.</summary>
+    public static MembershipOptions ReadMembership(ParseResult arguments)
+    {
+        var lease = arguments.GetValue(Lease);
+        return lease >= TimeSpan.FromSeconds(0.5) && lease <= TimeSpan.FromMinutes(5)
+            ? new MembershipOptions { Lease = lease, Beat = lease / 6, Margin = lease / 5, Watch = lease / 6 }
+            : throw new CliException("--lease: choose 0.5s to 5m.", ExitCodes.Usage);
+    }
+
+    /// <summary>Who the process is to its peers; without a key they trust whoever reaches them.</summary>
+    public static PeerIdentity ReadIdentity(ParseResult arguments)
+    {
+        var cluster = arguments.GetValue(Cluster)!;
+        if (arguments.GetValue(KeyFile) is not { Length: > 0 } path)
+            return new PeerIdentity(cluster);
+        try
+        {
+            using var file = File.OpenRead(path);
+            using var reader = new StreamReader(file);
+            var key = file.Length <= KeyBytesMax ? reader.ReadToEnd().Trim() : "";
+            var identity = new PeerIdentity(cluster, Encoding.UTF8.GetBytes(key));
+            identity.Check();
+            return key.Length > 0
+                ? identity
+                : throw new CliException($"--cluster-key-file: {path} must hold a secret of at most {KeyBytesMax} bytes.", ExitCodes.Usage);
+        }
+        catch (ArgumentException error)
+        {
+            throw new CliException($"--cluster-key-file: {path}: {error.Message}", ExitCodes.Usage);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new CliException($"--cluster-key-file: {error.Message}", ExitCodes.Usage);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+using System.CommandLine;
+using Hearth.Silo;
+
+namespace Hearth.Cli;
+
+/// <summary>The flags of a process that holds a model.</summary>
+static class ModelFlags
+{
+    public static Option<string?> Model { get; } =
+        Flag.Text("--model", "The checkpoint's directory, or DIR=NAME; the demo model if not given");
+
+    public static Option<int> Threads { get; } = Flag.Number("--threads", "Threads of the model; 0 takes one per processor", 0);
+
+    public static Option<long?> KvMemory { get; } =
+        Flag.Size("--kv-memory", "Memory of the caches in use; a quarter of the machine's, up to 4g, if not given");
+
+    public static Option<long?> HostMemory { get; } =
+        Flag.Size("--host-memory", "Memory of caches set aside; an eighth of the machine's, up to 4g, if not given");
+
+    public static Option<string?> KvType { get; } =
+        Flag.Text("--kv-type", "How keys and values are kept: f32, f16 or bf16", "f16");
+
+    public static Option<int> Context { get; } =
+        Flag.Number("--context", "Most tokens of a conversation; 0 takes the model's", 0);
+
+    public static Option<int> MaxBatchTokens { get; } = Flag.Number("--max-batch-tokens", "Tokens of one step", 512);
+
+    public static IReadOnlyList<Option> All { get; } = [Model, Threads, KvMemory, HostMemory, KvType, Context, MaxBatchTokens];
+
+    public static ModelSettings Read(ParseResult arguments)
+    {
+        var demo = Path.Combine(AppContext.BaseDirectory, "models", "demo");
+        var model = (arguments.GetValue(Model) ?? demo).Split('=', 2);
+        var settings = new ModelSettings
+        {
+            Directory = model[0],
+            Name = model.Length > 1 ? model[1] : null,
+            Threads = arguments.GetValue(Threads),
+            KvType = arguments.GetValue(KvType)!,
+            ContextLength = arguments.GetValue(Context) is > 0 and var context ? context : null,
+            MaxBatchTokens = arguments.GetValue(MaxBatchTokens),
+        };
+        return settings with
+        {
+            KvMemoryBytes = arguments.GetValue(KvMemory) ?? settings.KvMemoryBytes,
+            HostMemoryBytes = arguments.GetValue(HostMemory) ?? settings.HostMemoryBytes,
+        };
+    }
+}

@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.Globalization;
+using Hearth.Contracts;
+using Hearth.Gateway;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+
+namespace Hearth.Cli;
+
+/// <summary>What the verbs that run a server have in common.</summary>
+static class Hosting
+{
+    public static Option<string?> LogLevel { get; } = Flag.Text("--log-level", "debug, information, warning or error", "warning");
+
+    public static Command Command(string name, string help, Func<ParseResult, CancellationToken, Task<int>> run,
+        params IReadOnlyList<Option>[] flags)
+    {
+        var command = new Command(name, help);
+        foreach (var flag in flags.SelectMany(f => f).Append(LogLevel))
+            command.Options.Add(flag);
+        command.SetAction(run);
+        return command;
+    }
+
+    public static void Logging(ILoggingBuilder builder, ParseResult arguments)
+    {
+        var text = arguments.GetValue(LogLevel)!;
+        if (!Enum.TryParse(text, ignoreCase: true, out LogLevel level))
+            throw new CliException($"--log-level: '{text}' is none; use debug, information, warning or error.", ExitCodes.Usage);
+        builder.SetMinimumLevel(level);
+        builder.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+        builder.Services.Configure<ConsoleLoggerOptions>(
+            console => console.LogToStandardErrorThreshold = Microsoft.Extensions.Logging.LogLevel.Trace);
+    }
+
+    public static WebApplication Gateway(ParseResult arguments, GatewayOptions options, ICluster cluster)
+    {
+        try
+        {
+            return GatewayHost.Build(options, cluster, builder => Logging(builder, arguments));
+        }
+        catch (Exception error) when (error is ArgumentException or FormatException)
+        {
+            throw new CliException(error.Message, ExitCodes.Usage);
+        }
+    }
+
+    public static async Task StartAsync(WebApplication server, string urls, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await server.StartAsync(cancellationToken);
+        }
+        catch (IOException error)
+        {
+            throw new CliException(
+                $"Cannot listen on {urls}: {error.Message} Choose another address with --urls.", ExitCodes.Temporary);
+        }
+    }
+
+    /// <summary>Returns when the process is told to end.</summary>
+    public static async Task StopAskedAsync(CancellationToken stop)
+    {
+        try
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop);
+        }
+        catch (OperationCanceledException)
+        {
+        }
+    }
+
+    /// <summary>What a model is, for the line that says that it is served.</summary>
+    public static string Describe(ModelCard model, EngineLoad load) => string.Create(CultureInfo.InvariantCulture,
+        $"model {model.Name} ({model.Family}, {model.Parameters / 1e6:0.#}M parameters, context {model.ContextLength}), " +
+        $"caches of {(long)load.BlocksTotal * load.BlockTokens} tokens");
+}

@@ -1,0 +1,41 @@
+using Hearth.Kernels;
+
+namespace Hearth.Silo;
+
+/// <summary>Which model a silo serves, and how much of the machine it may use.</summary>
+public sealed record ModelSettings
+{
+    /// <summary>Directory of the checkpoint.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>The name that clients ask for; the directory's name if null.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>0 takes one per processor.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Bytes of the caches in use.</summary>
+    public long KvMemoryBytes { get; init; } = Math.Min(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4, 4L << 30);
+
+    /// <summary>Bytes of caches set aside in memory.</summary>
+    public long HostMemoryBytes { get; init; } = Math.Min(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8, 4L << 30);
+
+    /// <summary>How keys and values are kept: f32, f16 or bf16.</summary>
+    public string KvType { get; init; } = "f16";
+
+    /// <summary>Shortens the model's context.</summary>
+    public int? ContextLength { get; init; }
+
+    /// <summary>Tokens of one step, prompts and replies together.</summary>
+    public int MaxBatchTokens { get; init; } = 512;
+
+    internal DType KvDType => KvType switch
+    {
+        "f32" => DType.F32,
+        "f16" => DType.F16,
+        "bf16" => DType.BF16,
+        _ => throw new ArgumentException($"'{KvType}' is no type of keys and values; use f32, f16 or bf16."),
+    };
+
+    internal string ServedName => Name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(Directory)));
+}

@@ -1,0 +1,335 @@
+using System.Diagnostics;
+using Hearth.Actors.Membership;
+using Hearth.Actors.Storage;
+using Hearth.Actors.Storage.Redis;
+using Hearth.Tests.Shared;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Hearth.Actors.Tests.Storage;
+
+/// <summary>What the stores do when Redis does not do what it should.</summary>
+public sealed class RedisFaultTests
+{
+    static readonly GrainId Grain = new("tenant", "conversation");
+    static readonly Fence Fence = new(1, "a");
+    static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
+
+    static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task AServerThatForgetsItsScriptsGetsThemAgain()
+    {
+        using var server = RedisServer.Start();
+        await using var store = await ConnectAsync(server.Address);
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        server.Ask("SCRIPT", "FLUSH", "SYNC");
+        Assert.Equal(CommitOutcome.Done, (await store.Grains.CommitAsync(Grain, Fence, Step(0, "x"), Stop)).Outcome);
+        Assert.Equal("x"u8.ToArray(), (await store.Grains.ReadAsync(Grain, Stop))!.Log.Single());
+    }
+
+    [Fact]
+    public async Task AFullServerRefusesAWriteAsAWholeAndStillDeletesAndBeats()
+    {
+        using var server = RedisServer.Start();
+        await using var store = await ConnectAsync(server.Address);
+        await store.Membership.JoinAsync(new SiloEntry("s1/1", "a:1", SiloStatus.Active, "{}"), Stop);
+        await store.Membership.BeatAsync("s1/1", default, Stop);
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        await store.Grains.CommitAsync(Grain, Fence, Step(0, "one", "two"), Stop);
+        await store.Grains.BeginAsync(Grain, Fence, "t1", "h", default, Stop);
+        server.Ask("CONFIG", "SET", "maxmemory", "1");
+
+        // It cuts the log and the journal before it appends: the refusal comes before either.
+        var cut = Step(2, "three") with { Operation = "t1", Hash = "h", Keep = 1, JournalKeep = 0 };
+        Task[] writes =
+        [
+            store.Grains.CommitAsync(Grain, Fence, cut, Stop).AsTask(),
+            store.Grains.BeginAsync(Grain, Fence, "t2", "h", default, Stop).AsTask(),
+            store.Grains.AcquireAsync(new GrainId("tenant", "new"), "s1", "b", null, Stop).AsTask(),
+            store.Grains.HandOverAsync(Grain, Fence, "s2", "b", "t1", Stop).AsTask(),
+        ];
+        foreach (var write in writes)
+        {
+            var refusal = await Assert.ThrowsAsync<StoreException>(() => write);
+            Assert.False(refusal.OutcomeUnknown);
+            Assert.Contains("full", refusal.Message, StringComparison.Ordinal);
+        }
+        var read = await store.Grains.ReadAsync(Grain, Stop);
+        Assert.Equal(["one"u8.ToArray(), "two"u8.ToArray()], read!.Log);
+        Assert.Equal("journal"u8.ToArray(), read.Journal);
+        Assert.Equal(["t1"], read.Pending.Select(p => p.Id));
+        Assert.Null(await store.Grains.LocateAsync(new GrainId("tenant", "new"), Stop));
+
+        Assert.Equal(BeatOutcome.Alive, (await store.Membership.BeatAsync("s1/1", new byte[1000], Stop)).Outcome);
+        Assert.Equal(2, (await store.Membership.ReadAsync(Stop)).Beats["s1/1"].Count);
+        Assert.Equal(WriteOutcome.Done, await store.Grains.EndAsync(Grain, Fence, "t1", OperationStatus.Failed, Stop));
+        Assert.Equal(WriteOutcome.Done, await store.Grains.ReleaseAsync(Grain, Fence, Stop));
+        Assert.True(await store.Grains.DeleteAsync(Grain, Stop));
+        Assert.Equal(AcquireOutcome.Deleted, (await store.Grains.AcquireAsync(Grain, "s1", "b", null, Stop)).Outcome);
+        server.Ask("CONFIG", "SET", "maxmemory", "0");
+        Assert.Equal(1, (await store.Grains.AcquireAsync(new GrainId("tenant", "new"), "s1", "b", null, Stop)).Epoch);
+    }
+
+    /// <summary>INV-08: a server that lost its last writes grants an epoch twice, and only the activation keeps the first out.</summary>
+    [Fact]
+    public async Task AfterARollBackTheSameEpochIsGrantedAgainAndItsFormerOwnerStaysOut()
+    {
+        using var server = RedisServer.Start("--appendfsync", "always", "--aof-use-rdb-preamble", "no");
+        await using var store = await ConnectAsync(server.Address);
+        await store.Membership.JoinAsync(new SiloEntry("s1/1", "a:1", SiloStatus.Active, "{}"), Stop);
+        var before = await store.Membership.BeatAsync("s1/1", default, Stop);
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        var kept = new FileInfo(server.LogPath).Length;
+        Assert.Equal(2, (await store.Grains.AcquireAsync(Grain, "s2", "b", "a", Stop)).Epoch);
+        await store.Grains.CommitAsync(Grain, new Fence(2, "b"), Step(0, "lost"), Stop);
+
+        server.Kill();
+        server.CutLog(kept);
+        await server.RunAsync();
+        await server.ReadyAsync();
+        Assert.Equal(2, (await EventuallyAsync(() => store.Grains.AcquireAsync(Grain, "s3", "c", "a", Stop).AsTask())).Epoch);
+        var late = await store.Grains.CommitAsync(Grain, new Fence(2, "b"), Step(0, "late"), Stop);
+        Assert.Equal(CommitOutcome.Fenced, late.Outcome);
+        Assert.Equal(CommitOutcome.Done, (await store.Grains.CommitAsync(Grain, new Fence(2, "c"), Step(0, "x"), Stop)).Outcome);
+        var after = await EventuallyAsync(() => store.Membership.BeatAsync("s1/1", default, Stop).AsTask());
+        Assert.NotEqual(before.Incarnation, after.Incarnation);
+    }
+
+    /// <summary>INV-28, INV-30: nobody waits longer than the time that was set, and nobody has to do anything afterwards.</summary>
+    [Fact]
+    public async Task WhileAServerIsPausedEveryCallEndsInTimeAndAfterwardsItGoesOn()
+    {
+        using var server = RedisServer.Start();
+        await using var store = await ConnectAsync(server.Address);
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        server.Pause();
+        var paused = Stopwatch.StartNew();
+        while (paused.Elapsed < 6 * Patience)
+        {
+            var call = Stopwatch.StartNew();
+            var failure = await Assert.ThrowsAsync<StoreException>(
+                async () => await store.Grains.CommitAsync(Grain, Fence, Step(0, "x"), Stop));
+            Assert.InRange(call.Elapsed, TimeSpan.Zero, Patience + TimeSpan.FromMilliseconds(200));
+            if (paused.Elapsed < Patience + TimeSpan.FromMilliseconds(200))
+                Assert.True(failure.OutcomeUnknown);
+            await Assert.ThrowsAsync<StoreException>(async () => await store.Membership.ReadAsync(Stop));
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, Stop);
+        }
+        server.Resume();
+        var resumed = Stopwatch.StartNew();
+        await EventuallyAsync(() => store.Membership.ReadAsync(Stop).AsTask());
+        var read = await EventuallyAsync(() => store.Grains.ReadAsync(Grain, Stop).AsTask());
+        Assert.InRange(resumed.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(5));
+        // The first commit was sent and may have been written, once; none of those after it was kept to be sent later.
+        Assert.InRange(read!.Log.Count, 0, 1);
+    }
+
+    [Fact]
+    public async Task AKilledServerIsFoundAgainByItself()
+    {
+        using var server = RedisServer.Start("--appendfsync", "always");
+        await using var store = await ConnectAsync(server.Address);
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        for (var i = 0; i < 3; i++)
+        {
+            server.Kill();
+            // The first may still meet the old connection and go out; those after it surely do not.
+            await Assert.ThrowsAsync<StoreException>(async () => await store.Grains.LocateAsync(Grain, Stop));
+            var failure = await Assert.ThrowsAsync<StoreException>(
+                async () => await store.Grains.CommitAsync(Grain, Fence, Step(i, "x"), Stop));
+            Assert.False(failure.OutcomeUnknown);
+            await server.RestartAsync();
+            var restarted = Stopwatch.StartNew();
+            Assert.Equal(new CommitResult(CommitOutcome.Done, i + 1),
+                await EventuallyAsync(() => store.Grains.CommitAsync(Grain, Fence, Step(i, "x"), Stop).AsTask()));
+            Assert.InRange(restarted.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(5));
+        }
+    }
+
+    /// <summary>INV-15: the commit happened and nobody was told; asked again the store knows.</summary>
+    [Fact]
+    public async Task ACommitWhoseReplyIsLostIsUnknownAndThenADuplicate()
+    {
+        using var server = RedisServer.Start();
+        using var proxy = new FaultProxy(server.Port);
+        await using var store = await ConnectAsync(proxy.Address);
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        await store.Grains.BeginAsync(Grain, Fence, "t1", "h", default, Stop);
+        var step = Step(0, "x") with { Operation = "t1", Hash = "h", IndexKey = "k" };
+        // Its text goes with the first call of a script: the one that counts is called by its hash.
+        Assert.Equal(CommitOutcome.NotBegun,
+            (await store.Grains.CommitAsync(Grain, Fence, step with { Operation = "t0" }, Stop)).Outcome);
+        proxy.SwallowsReplies = true;
+        var failure = await Assert.ThrowsAsync<StoreException>(
+            async () => await store.Grains.CommitAsync(Grain, Fence, step, Stop));
+        Assert.True(failure.OutcomeUnknown);
+        proxy.SwallowsReplies = false;
+        Assert.Equal(new CommitResult(CommitOutcome.Duplicate, 1),
+            await EventuallyAsync(() => store.Grains.CommitAsync(Grain, Fence, step, Stop).AsTask()));
+        Assert.Equal("x"u8.ToArray(), Assert.Single((await store.Grains.ReadAsync(Grain, Stop))!.Log));
+        Assert.Equal(Grain, await store.Grains.FindAsync("tenant", "k", Stop));
+    }
+
+    [Fact]
+    public async Task AConnectionThatBreaksIsMadeAnew()
+    {
+        using var server = RedisServer.Start();
+        using var proxy = new FaultProxy(server.Port);
+        await using var store = await ConnectAsync(proxy.Address);
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        for (var i = 0; i < 5; i++)
+        {
+            proxy.Cut();
+            Assert.NotNull(await EventuallyAsync(() => store.Grains.LocateAsync(Grain, Stop).AsTask()));
+        }
+    }
+
+    [Fact]
+    public async Task AServerThatBecomesAReplicaRefusesAndIsUsedAgainWhenItIsPrimary()
+    {
+        using var other = RedisServer.Start();
+        using var server = RedisServer.Start();
+        await using var store = await ConnectAsync(server.Address);
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        server.Ask("REPLICAOF", "127.0.0.1", other.Address.Split(':')[1]);
+        for (var i = 0; i < 3; i++)
+        {
+            var refusal = await Assert.ThrowsAsync<StoreException>(
+                async () => await store.Grains.CommitAsync(Grain, Fence, Step(0, "x"), Stop));
+            Assert.False(refusal.OutcomeUnknown);
+            Assert.Contains("replica", refusal.Message, StringComparison.Ordinal);
+        }
+        server.Ask("REPLICAOF", "NO", "ONE");
+        await EventuallyAsync(() => store.Grains.AcquireAsync(Grain, "s1", "b", "a", Stop).AsTask());
+    }
+
+    [Fact]
+    public async Task WhatCannotBeUsedSaysWhatToDo()
+    {
+        using var primary = RedisServer.Start("--requirepass", "secret");
+        using var replica = RedisServer.Start("--replicaof", $"127.0.0.1 {primary.Port}", "--masterauth", "secret");
+        await AssertRefusedAsync("127.0.0.1:1", "is it running");
+        await AssertRefusedAsync("", "host:port");
+        await AssertRefusedAsync(primary.Address, "wants a password");
+        await AssertRefusedAsync($"{primary.Address},password=wrong", "password of Redis is wrong");
+        await AssertRefusedAsync(replica.Address, "read-only replica");
+        await using var store = await ConnectAsync($"{primary.Address},password=secret");
+        Assert.Null(await store.Grains.LocateAsync(Grain, Stop));
+    }
+
+    [Fact]
+    public async Task AServerThatLoadsItsDataIsWaitedFor()
+    {
+        using var server = RedisServer.Start("--aof-use-rdb-preamble", "no");
+        await using var store = await ConnectAsync(server.Address);
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        await store.Grains.CommitAsync(Grain, Fence, Step(0, "x"), Stop);
+        server.Ask("EVAL", "for i = 1, 10000 do redis.call('SET', 'k' .. i, i) end", "0");
+        server.Kill();
+        await server.RunAsync("--key-load-delay", "200");
+        var refusal = await Assert.ThrowsAsync<StoreException>(async () => await ConnectAsync(server.Address));
+        Assert.Contains("loading", refusal.Message, StringComparison.Ordinal);
+        var failure = await Assert.ThrowsAsync<StoreException>(async () => await store.Grains.ReadAsync(Grain, Stop));
+        Assert.False(failure.OutcomeUnknown);
+        await server.ReadyAsync();
+        Assert.Single((await EventuallyAsync(() => store.Grains.ReadAsync(Grain, Stop).AsTask()))!.Log);
+    }
+
+    [Fact]
+    public async Task AServerThatDropsDataWhenFullIsWarnedOf()
+    {
+        using var server = RedisServer.Start("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru");
+        var log = new Lines();
+        await using var store = await RedisStore.ConnectAsync(
+            new RedisOptions { Control = server.Address }, TimeProvider.System, log, Stop);
+        Assert.Contains(log.Written, l => l.Contains("allkeys-lru", StringComparison.Ordinal));
+    }
+
+    /// <summary>Redis refuses a script that touches a second slot.</summary>
+    [Fact]
+    public async Task OnARedisClusterEveryScriptTouchesOneSlot()
+    {
+        var servers = RedisServer.StartCluster(3);
+        try
+        {
+            await using var store = await ConnectAsync($"{servers[0].Address},{servers[1].Address}");
+            await store.Membership.JoinAsync(new SiloEntry("s1/1", "a:1", SiloStatus.Joining, "{}"), Stop);
+            Assert.Equal(BeatOutcome.Alive, (await store.Membership.BeatAsync("s1/1", default, Stop)).Outcome);
+            for (var i = 0; i < 30; i++)
+                await LiveAsync(store.Grains, new GrainId($"tenant{i % 3}", $"conversation{i}"));
+            Assert.Equal(3, (await store.Grains.ListAsync("tenant1", 100, Stop)).Count);
+        }
+        finally
+        {
+            foreach (var server in servers)
+                server.Dispose();
+        }
+
+        static async Task LiveAsync(IGrainStore grains, GrainId grain)
+        {
+            await grains.AcquireAsync(grain, "s1", "a", null, Stop);
+            await grains.BeginAsync(grain, Fence, "t1", "h", default, Stop);
+            var step = Step(0, "x") with { Operation = "t1", Hash = "h", IndexKey = grain.Name };
+            Assert.Equal(CommitOutcome.Done, (await grains.CommitAsync(grain, Fence, step, Stop)).Outcome);
+            Assert.Equal(grain, await grains.FindAsync(grain.Scope, grain.Name, Stop));
+            Assert.Equal(2, (await grains.HandOverAsync(grain, Fence, "s2", "b", null, Stop)).Epoch);
+            Assert.Equal("x"u8.ToArray(), (await grains.ReadAsync(grain, Stop))!.Log.Single());
+            Assert.Equal(WriteOutcome.Done, await grains.ReleaseAsync(grain, new Fence(2, "b"), Stop));
+            if (grain.Name.Length % 2 == 0)
+                Assert.True(await grains.DeleteAsync(grain, Stop));
+        }
+    }
+
+    static async Task<RedisStore> ConnectAsync(string address) => await RedisStore.ConnectAsync(
+        new RedisOptions { Control = address, Timeout = Patience }, TimeProvider.System, NullLogger.Instance, Stop);
+
+    static async Task AssertRefusedAsync(string address, string says)
+    {
+        var refusal = await Assert.ThrowsAsync<StoreException>(async () => await ConnectAsync(address));
+        Assert.Contains(says, refusal.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Asks until it is answered: what a caller does whose Redis went away.</summary>
+    static async Task<T> EventuallyAsync<T>(Func<Task<T>> call)
+    {
+        for (var waited = Stopwatch.StartNew(); ;)
+        {
+            try
+            {
+                return await call();
+            }
+            catch (StoreException) when (waited.Elapsed < TimeSpan.FromSeconds(15))
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Stop);
+            }
+        }
+    }
+
+    static GrainCommit Step(int length, params string[] entries) => new()
+    {
+        ExpectedLength = length,
+        Keep = length,
+        Append = entries.Select(e => (ReadOnlyMemory<byte>)System.Text.Encoding.UTF8.GetBytes(e)).ToList(),
+        JournalKeep = 0,
+        JournalAppend = "journal"u8.ToArray(),
+        State = "state"u8.ToArray(),
+    };
+
+    sealed class Lines : ILogger
+    {
+        public List<string> Written { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            lock (Written)
+                Written.Add(formatter(state, exception));
+        }
+    }
+}
