@@ -17,6 +17,12 @@ public static class Limits
     /// <summary>Calls that wait for Redis on one connection; one more is refused.</summary>
     public const int RedisCallsWaiting = 4096;
 
+    /// <summary>The same for the membership's connection, which answers one after the other.</summary>
+    public const int MembershipCallsWaiting = 64;
+
+    /// <summary>Items of a list in a reply about the membership.</summary>
+    public const int RedisReplyItemsMax = 1 << 20;
+
     /// <summary>Bytes of one commit to Redis, which runs nothing else meanwhile.</summary>
     public const int RedisCommitBytesMax = 64 << 20;
 

@@ -80,7 +80,8 @@ public abstract class GrainStoreProperties
         await Store.BeginAsync(Grain, fence, "t1", "hash of it", "second"u8.ToArray(), Stop);
         await Store.BeginAsync(Grain, fence, "t0", "h", default, Stop);
         var pending = await Store.FindOperationAsync(Grain, "t1", Stop);
-        Assert.Equal(("t1", OperationStatus.Pending, "hash of it", 1L), (pending!.Id, pending.Status, pending.Hash, pending.Epoch));
+        Assert.Equal(("t1", OperationStatus.Pending, "hash of it", 1L),
+            (pending!.Id, pending.Status, pending.Hash, pending.Epoch));
         Assert.Equal("first"u8.ToArray(), pending.Request);
         Assert.Null(pending.Result);
         var listed = (await Store.ReadAsync(Grain, Stop))!.Pending;
@@ -88,7 +89,8 @@ public abstract class GrainStoreProperties
 
         await Store.CommitAsync(Grain, fence, Step("t1", "hash of it", 0, "x"), Stop);
         var committed = await Store.FindOperationAsync(Grain, "t1", Stop);
-        Assert.Equal((OperationStatus.Committed, "result of t1"), (committed!.Status, Encoding.UTF8.GetString(committed.Result!)));
+        Assert.Equal((OperationStatus.Committed, "result of t1"),
+            (committed!.Status, Encoding.UTF8.GetString(committed.Result!)));
         Assert.Null(committed.Request);
         await Store.EndAsync(Grain, fence, "t0", OperationStatus.Failed, Stop);
         var failed = new StoredOperation("t0", OperationStatus.Failed, "h", 1, null, null);

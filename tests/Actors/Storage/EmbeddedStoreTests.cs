@@ -57,6 +57,53 @@ public sealed class EmbeddedStoreTests : IDisposable
         Assert.Contains("schema 7", refusal.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>The tables as version 1 had them, with a conversation in them.</summary>
+    [Fact]
+    public async Task ADatabaseOfAnOlderVersionIsBroughtUpWithAllThatIsInIt()
+    {
+        using (var connection = new SqliteConnection($"Data Source={Path.Combine(_directory.Path, "hearth.db")};Pooling=false"))
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = """
+                CREATE TABLE grains (
+                    id INTEGER PRIMARY KEY, scope TEXT NOT NULL, name TEXT NOT NULL, epoch INTEGER NOT NULL,
+                    activation TEXT, silo TEXT, length INTEGER NOT NULL DEFAULT 0, journal_length INTEGER NOT NULL DEFAULT 0,
+                    state BLOB NOT NULL DEFAULT x'', index_key TEXT, changed INTEGER NOT NULL, deleted INTEGER,
+                    UNIQUE (scope, name)) STRICT;
+                CREATE INDEX grains_by_change ON grains (scope, changed);
+                CREATE UNIQUE INDEX grains_by_index_key ON grains (scope, index_key) WHERE index_key IS NOT NULL;
+                CREATE TABLE log (
+                    grain INTEGER NOT NULL, position INTEGER NOT NULL, entry BLOB NOT NULL, PRIMARY KEY (grain, position)) STRICT;
+                CREATE TABLE journal (
+                    grain INTEGER NOT NULL, start INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (grain, start)) STRICT;
+                CREATE TABLE operations (
+                    grain INTEGER NOT NULL, operation TEXT NOT NULL, number INTEGER NOT NULL, hash TEXT NOT NULL,
+                    status INTEGER NOT NULL, epoch INTEGER NOT NULL, changed INTEGER NOT NULL, result BLOB,
+                    PRIMARY KEY (grain, operation)) STRICT;
+                CREATE TABLE manifests (
+                    grain INTEGER PRIMARY KEY, data BLOB NOT NULL, names TEXT NOT NULL, bytes INTEGER NOT NULL,
+                    units INTEGER NOT NULL, changed INTEGER NOT NULL) STRICT;
+                INSERT INTO grains VALUES (1, 'tenant', 'conversation', 1, 'a', 's1', 1, 2, x'05', 'key', 0, NULL);
+                INSERT INTO log VALUES (1, 0, x'0102');
+                INSERT INTO journal VALUES (1, 0, x'0304');
+                INSERT INTO operations VALUES (1, 't1', 1, 'h', 1, 1, 0, x'06'), (1, 't2', 2, 'h', 0, 1, 0, NULL);
+                PRAGMA user_version = 1;
+                """;
+            command.ExecuteNonQuery();
+        }
+        using (var store = Open())
+        {
+            var read = (await store.Grains.ReadAsync(Grain, Stop))!;
+            Assert.Equal([[1, 2], [3, 4], [5]], new[] { read.Log.Single(), read.Journal, read.Summary.State });
+            Assert.Equal("t2", read.Pending.Single().Id);
+            Assert.Equal([6], (await store.Grains.BeginAsync(Grain, Fence, "t1", "h", default, Stop)).Result!);
+            await store.Grains.BeginAsync(Grain, Fence, "t3", "h", new byte[] { 7 }, Stop);
+        }
+        using var again = Open();
+        Assert.Equal([7], (await again.Grains.FindOperationAsync(Grain, "t3", Stop))!.Request!);
+    }
+
     [Fact]
     public void AFileThatIsNoDatabaseIsRefused()
     {

@@ -49,7 +49,8 @@ sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimePr
         {
             if (GrainRow.FindOwned(sql, grain, fence) is not { } row)
                 return new AcquireResult(IsDeleted(GrainRow.Find(sql, grain)) ? AcquireOutcome.Deleted : AcquireOutcome.Fenced);
-            sql.Execute("UPDATE grains SET epoch = epoch + 1, activation = $2, silo = $3 WHERE id = $1", row.Id, activation, silo);
+            sql.Execute("UPDATE grains SET epoch = epoch + 1, activation = $2, silo = $3 WHERE id = $1",
+                row.Id, activation, silo);
             if (pending is not null)
                 OperationRows.Pass(sql, row.Id, pending, row.Epoch + 1);
             return new AcquireResult(AcquireOutcome.Acquired, row.Epoch + 1, PreviousSilo: row.Silo);

@@ -7,7 +7,7 @@ namespace Hearth.Actors.Storage.Redis;
 /// <summary>Opens connections to one Redis and looks whether it is fit to hold what must last.</summary>
 sealed partial class RedisConnector : IDisposable
 {
-    static readonly Version _oldest = new(6, 0);
+    static readonly Version _oldest = new(6, 2);
 
     readonly ConfigurationOptions _options;
     readonly SocketManager _sockets;
@@ -36,7 +36,8 @@ sealed partial class RedisConnector : IDisposable
         _options.TieBreaker = "";
         _options.ConfigurationChannel = "";
         // No subscription, so no second socket; nothing that could harm a server is ever sent.
-        _options.CommandMap = CommandMap.Create(["SUBSCRIBE", "PSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "PUBLISH"], available: false);
+        _options.CommandMap = CommandMap.Create(
+            ["SUBSCRIBE", "PSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "PUBLISH"], available: false);
     }
 
     public string Name { get; }
@@ -92,16 +93,22 @@ sealed partial class RedisConnector : IDisposable
         if (servers.Find(s => !s.IsSlave) is { } primary && primary.Version < _oldest)
             throw new StoreException($"{Name} is Redis {primary.Version}; {_oldest} or newer is needed.");
         IsCluster = servers.Exists(s => s.ServerType == ServerType.Cluster);
-        var info = (string?)await connection.GetDatabase().ExecuteAsync("INFO", ["memory"], CommandFlags.DemandMaster)
+        var info = (string?)await connection.GetDatabase().ExecuteAsync("INFO", [], CommandFlags.DemandMaster)
             .WaitAsync(_timeout, _time, cancellationToken) ?? "";
-        if (!_warned && EvictionPolicy().Match(info) is { Success: true } policy && policy.Groups[1].Value != "noeviction")
-        {
-            _warned = true;
-            LogEvicts(_logger, Name, policy.Groups[1].Value);
-        }
+        Warn(EvictionPolicy().Match(info).Groups[1].Value, AppendOnly().Match(info).Groups[1].Value);
     }
 
-    static ConfigurationOptions Parse(string address)
+    void Warn(string eviction, string appendOnly)
+    {
+        if (!_warned && eviction is not ("" or "noeviction"))
+            LogEvicts(_logger, Name, eviction);
+        if (!_warned && appendOnly == "0")
+            LogForgets(_logger, Name);
+        _warned = true;
+    }
+
+    /// <exception cref="StoreException">The address cannot be read.</exception>
+    public static ConfigurationOptions Parse(string address)
     {
         try
         {
@@ -113,14 +120,22 @@ sealed partial class RedisConnector : IDisposable
         }
         catch (Exception e) when (e is ArgumentException or FormatException or OverflowException)
         {
-            throw new StoreException($"The address of Redis cannot be read ({e.Message}): host:port[,password=…] is expected.", e);
+            throw new StoreException($"The address of Redis cannot be read ({e.Message}): give host:port[,password=…].", e);
         }
     }
 
     [GeneratedRegex(@"maxmemory_policy:(\S+)")]
     private static partial Regex EvictionPolicy();
 
+    [GeneratedRegex(@"aof_enabled:(\d)")]
+    private static partial Regex AppendOnly();
+
     [LoggerMessage(EventId = 153, Level = LogLevel.Warning, Message =
-        "{Redis} drops data when it is full (maxmemory-policy {Policy}): conversations would be lost. Set maxmemory-policy noeviction")]
+        "{Redis} drops data when it is full (maxmemory-policy {Policy}): conversations would be lost. "
+        + "Set maxmemory-policy noeviction")]
     static partial void LogEvicts(ILogger logger, string redis, string policy);
+
+    [LoggerMessage(EventId = 155, Level = LogLevel.Warning, Message =
+        "{Redis} keeps no log of its writes: turns that were answered are lost when it restarts. Set appendonly yes")]
+    static partial void LogForgets(ILogger logger, string redis);
 }

@@ -1,5 +1,3 @@
-using StackExchange.Redis;
-
 namespace Hearth.Actors.Storage.Redis;
 
 /// <summary>What each refusal of Redis means and what to do about it.</summary>
@@ -29,22 +27,17 @@ static class RedisErrors
         ("NOSCRIPT", "Redis does not keep scripts."),
     ];
 
-    public static bool IsUnknownScript(RedisServerException e) => StartsWith(e.Message, "NOSCRIPT");
+    public static bool IsUnknownScript(string error) => StartsWith(error, "NOSCRIPT");
 
     /// <summary>After these the address may lead to another server: the old connection is of no use.</summary>
-    public static bool IsOfAnotherServer(RedisServerException e) =>
-        StartsWith(e.Message, "READONLY") || StartsWith(e.Message, "MASTERDOWN");
+    public static bool IsOfAnotherServer(string error) => StartsWith(error, "READONLY") || StartsWith(error, "MASTERDOWN");
 
-    public static StoreException Of(RedisServerException e, string script)
-    {
-        return AdviceFor(e.Message) is { } advice
-            ? new StoreException($"Redis refused '{script}': {advice} Nothing was written. ({e.Message})", e)
-            : new StoreException($"Redis failed in '{script}': {e.Message}", e, outcomeUnknown: true);
-    }
+    public static StoreException Of(string error, string script, Exception cause) => AdviceFor(error) is { } advice
+        ? new StoreException($"Redis refused '{script}': {advice} Nothing was written. ({error})", cause)
+        : new StoreException($"Redis failed in '{script}': {error}", cause, outcomeUnknown: true);
 
     /// <returns>Null if the error is none of those after which nothing was written.</returns>
-    public static string? AdviceFor(string message) =>
-        Array.Find(_refusals, r => StartsWith(message, r.Word)).Advice;
+    public static string? AdviceFor(string error) => Array.Find(_refusals, r => StartsWith(error, r.Word)).Advice;
 
-    static bool StartsWith(string message, string word) => message.StartsWith(word, StringComparison.Ordinal);
+    static bool StartsWith(string error, string word) => error.StartsWith(word, StringComparison.Ordinal);
 }

@@ -39,13 +39,15 @@ sealed partial class RedisGrainIndex(RedisLink link, RedisKeys keys, ILogger log
     public async ValueTask<string?> FindAsync(string scope, string indexKey, CancellationToken cancellationToken) =>
         (string?)await link.RunAsync(RedisScript.Lookup, [keys.HistoryOf(scope, indexKey)], [], cancellationToken);
 
-    /// <summary>Drops what leads to a grain that is gone, or has another key by now. Never fails: what stays is found wrong again.</summary>
+    /// <summary>Drops what leads to a grain that is gone, or has another key by now. Never fails: what stays is found wrong
+    /// again.</summary>
     /// <param name="changed">Its entry, if that is not newer; null for the key alone.</param>
     public async ValueTask DropAsync(GrainId grain, string? changed, string? key, CancellationToken cancellationToken)
     {
         _missed.TryRemove(grain, out _);
         var index = keys.IndexOf(grain.Scope);
-        await TryRunAsync(RedisScript.Unindex, grain, [index, KeyOr(index, grain, key)], [grain.Name, changed ?? ""], cancellationToken);
+        await TryRunAsync(RedisScript.Unindex, grain,
+            [index, KeyOr(index, grain, key)], [grain.Name, changed ?? ""], cancellationToken);
     }
 
     async Task<bool> TryWriteAsync(IndexEntry entry, CancellationToken cancellationToken)

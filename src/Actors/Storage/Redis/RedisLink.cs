@@ -27,9 +27,6 @@ sealed partial class RedisLink : IAsyncDisposable
     RedisLink(RedisConnector connector, TimeSpan timeout, TimeProvider time, ILogger logger) =>
         (_connector, _timeout, _time, _logger) = (connector, timeout, time, logger);
 
-    /// <summary>Whether there is a connection now.</summary>
-    public bool IsConnected => Volatile.Read(ref _connection) is not null;
-
     /// <exception cref="StoreException">It cannot be reached, or is not fit.</exception>
     public static async Task<RedisLink> ConnectAsync(
         RedisConnector connector, TimeSpan timeout, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
@@ -50,7 +47,7 @@ sealed partial class RedisLink : IAsyncDisposable
             return await SendAsync(connection, began,
                 db => db.ScriptEvaluateAsync(script.Hash, keys, arguments, CommandFlags.DemandMaster), cancellationToken);
         }
-        catch (RedisServerException e) when (RedisErrors.IsUnknownScript(e))
+        catch (RedisServerException e) when (RedisErrors.IsUnknownScript(e.Message))
         {
             return await EvaluateAsync(connection, began, script, keys, arguments, cancellationToken);
         }
@@ -64,13 +61,12 @@ sealed partial class RedisLink : IAsyncDisposable
     {
         await _stop.CancelAsync();
         Task restoring;
-        ConnectionMultiplexer? connection;
         lock (_lock)
-            (restoring, connection, _connection) = (_restoring, _connection, null);
-        _connected.TrySetException(new StoreException("The store is closed."));
+            restoring = _restoring;
         await restoring;
-        if (connection is not null)
+        if (_connection is { } connection)
             Close(connection);
+        _connected.TrySetException(new StoreException("The store is closed."));
         _connector.Dispose();
         _stop.Dispose();
     }
@@ -115,7 +111,9 @@ sealed partial class RedisLink : IAsyncDisposable
         }
         catch (TimeoutException e)
         {
-            Lose(connection, $"no answer in {_timeout.TotalSeconds:0.##} s");
+            // A call that waited for the connection itself had little time left: that says nothing about the connection.
+            if (left > _timeout / 2)
+                Lose(connection, $"no answer in {_timeout.TotalSeconds:0.##} s");
             throw new StoreException($"Redis did not answer in {_timeout.TotalSeconds:0.##} s.", e, outcomeUnknown: true);
         }
         catch (Exception e) when (e is RedisConnectionException or ObjectDisposedException or TaskCanceledException
@@ -136,10 +134,9 @@ sealed partial class RedisLink : IAsyncDisposable
 
     StoreException Refused(ConnectionMultiplexer connection, RedisScript script, RedisServerException e)
     {
-        var error = RedisErrors.Of(e, script.Name);
-        if (RedisErrors.IsOfAnotherServer(e))
+        if (RedisErrors.IsOfAnotherServer(e.Message))
             Lose(connection, e.Message);
-        return error;
+        return RedisErrors.Of(e.Message, script.Name, e);
     }
 
     /// <summary>Right after a loss a call waits for the new connection; later it fails at once.</summary>

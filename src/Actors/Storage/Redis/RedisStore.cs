@@ -9,11 +9,10 @@ namespace Hearth.Actors.Storage.Redis;
 public sealed class RedisStore : IAsyncDisposable
 {
     readonly RedisLink _control;
-    readonly RedisLink _members;
-
+    readonly RedisThread _members;
     readonly RedisBlobStore _blobs;
 
-    RedisStore(RedisLink control, RedisLink members, BlobServer spill, RedisOptions options, RedisKeys keys, ILogger logger)
+    RedisStore(RedisLink control, RedisThread members, BlobServer spill, RedisOptions options, RedisKeys keys, ILogger logger)
     {
         (_control, _members) = (control, members);
         var grains = new RedisGrainStore(control, keys, new RedisGrainIndex(control, keys, logger));
@@ -33,16 +32,18 @@ public sealed class RedisStore : IAsyncDisposable
     {
         var keys = new RedisKeys(options.Cluster);
         var spill = BlobServer.Parse(options.Spill ?? options.Control);
-        var control = await LinkAsync("control", options, time, logger, cancellationToken);
+        var control = await LinkAsync(options, time, logger, cancellationToken);
+        // Beats have a connection of their own: a large transcript must not delay them.
+        var members = new RedisThread(RedisConnector.Parse(options.Control), "members", options.Timeout, time);
+        var store = new RedisStore(control, members, spill, options, keys, logger);
         try
         {
-            // Beats have a connection of their own: a large transcript must not delay them.
-            var members = await LinkAsync("members", options, time, logger, cancellationToken);
-            return new RedisStore(control, members, spill, options, keys, logger);
+            await store.Membership.ReadAsync(cancellationToken);
+            return store;
         }
         catch
         {
-            await control.DisposeAsync();
+            await store.DisposeAsync();
             throw;
         }
     }
@@ -51,13 +52,13 @@ public sealed class RedisStore : IAsyncDisposable
     {
         _blobs.Dispose();
         await _control.DisposeAsync();
-        await _members.DisposeAsync();
+        _members.Dispose();
     }
 
     static async Task<RedisLink> LinkAsync(
-        string role, RedisOptions options, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
+        RedisOptions options, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
     {
-        var connector = new RedisConnector(options.Control, role, options.Timeout, time, logger);
+        var connector = new RedisConnector(options.Control, "control", options.Timeout, time, logger);
         try
         {
             return await RedisLink.ConnectAsync(connector, options.Timeout, time, logger, cancellationToken);
