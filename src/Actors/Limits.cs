@@ -128,4 +128,19 @@ public static class Limits
 
     /// <summary>How long a stopping server waits for handlers that it has cancelled.</summary>
     public static readonly TimeSpan PeerStop = TimeSpan.FromSeconds(1);
+
+    /// <summary>Placements that the loads of silos may not show yet: older ones surely do.</summary>
+    public const int PlacementsRemembered = 4096;
+    public static readonly TimeSpan PlacementAge = TimeSpan.FromSeconds(1);
+
+    /// <summary>A silo gives away so many conversations at once, and then waits until the loads show it.</summary>
+    public const int RebalanceMovesAtOnce = 10;
+    public static readonly TimeSpan RebalancePeriod = TimeSpan.FromSeconds(5);
+    public static readonly int RebalanceMovesPerMinute = (int)(RebalanceMovesAtOnce * TimeSpan.FromMinutes(1) / RebalancePeriod);
+
+    /// <summary>How long the cluster must have been the same before it is rebalanced: longer than a silo takes to be replaced.</summary>
+    public static readonly TimeSpan RebalanceSettle = TimeSpan.FromSeconds(15);
+
+    /// <summary>A conversation that came stays at least so long.</summary>
+    public static readonly TimeSpan RebalanceStay = TimeSpan.FromMinutes(5);
 }
