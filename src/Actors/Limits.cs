@@ -65,7 +65,8 @@ public static class Limits
     /// <summary>One process's history, which tests record.</summary>
     public const long HistoryBytesMax = 1L << 30;
 
-    /// <summary>Connections to the spill server: two busy ones saturate it, and a slow one holds up no other conversation.</summary>
+    /// <summary>Connections to the spill server: two busy ones saturate it, and a slow one holds up no other
+    /// conversation.</summary>
     public const int BlobConnections = 4;
     public const int BlobSocketBytes = 4 << 20;
     public const int BlobMovesMax = 3;
@@ -80,7 +81,8 @@ public static class Limits
     /// <summary>Rows of dead silos: when there are more, all but the newest are removed.</summary>
     public const int DeadSilosMax = 64;
     public const int DeadSilosKept = 32;
-    /// <summary>A message goes in parts of this size, so that calls take turns; larger ones where one call has the connection.</summary>
+    /// <summary>A message goes in parts of this size, so that calls take turns; larger ones where one call has the
+    /// connection.</summary>
     public const int PeerFrameBytesMax = 64 << 10;
     public const int PeerBulkFrameBytesMax = 1 << 20;
 
@@ -91,6 +93,7 @@ public static class Limits
     public const int PeerMethodBytesMax = 128;
     public const int PeerErrorBytesMax = 1024;
     public const int PeerSecretBytesMin = 16;
+    public static readonly TimeSpan PeerDeadlineMax = TimeSpan.FromDays(30);
 
     /// <summary>Calls of one connection, connections that a server takes, and bulk connections to one peer.</summary>
     public const int PeerCallsMax = 16 << 10;
@@ -119,7 +122,8 @@ public static class Limits
     public static readonly TimeSpan PeerConnect = TimeSpan.FromSeconds(1);
     public static readonly TimeSpan PeerHandshake = TimeSpan.FromSeconds(1);
 
-    /// <summary>Each side of a connection gives signs of life, and holds the other for lost after so many intervals without one.</summary>
+    /// <summary>Each side of a connection gives signs of life, and holds the other for lost after so many intervals without
+    /// one.</summary>
     public static readonly TimeSpan PeerBeat = TimeSpan.FromMilliseconds(400);
     public const int PeerSilentBeats = 4;
 

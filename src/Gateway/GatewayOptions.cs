@@ -8,8 +8,8 @@ public sealed record GatewayOptions
     /// <summary>Where to listen, such as <c>http://127.0.0.1:8080</c>; port 0 takes a free one.</summary>
     public IReadOnlyList<string> Urls { get; init; } = ["http://127.0.0.1:8080"];
 
-    /// <summary>Where gRPC is served, in the same form; a port of its own, since without TLS it is HTTP/2 with prior knowledge. None by
-    /// default.</summary>
+    /// <summary>Where gRPC is served, in the same form; a port of its own, since without TLS it is HTTP/2 with prior knowledge.
+    /// None by default.</summary>
     public IReadOnlyList<string> GrpcUrls { get; init; } = [];
 
     /// <summary>File of API keys, reread when it changes. Lines <c>key [tenant] [scope,scope]</c>, or JSON
@@ -63,7 +63,8 @@ public sealed record GatewayOptions
             }
             else if (ApiKeyFile is null && !AllowAnonymous && !IsLoopback(url))
             {
-                faults.Add($"{name}: '{url}' is open to other machines; give an API key file, or allow anonymous use explicitly.");
+                faults.Add(
+                    $"{name}: '{url}' is open to other machines; give an API key file, or allow anonymous use explicitly.");
             }
         }
         if (ApiKeyFile is not null && !File.Exists(ApiKeyFile))

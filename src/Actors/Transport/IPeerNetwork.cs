@@ -1,7 +1,7 @@
 namespace Hearth.Actors.Transport;
 
-/// <summary>Calls between the processes of a cluster. A call begins with a request and goes on with messages both ways, each side in
-/// order and each bounded: a sender waits while the receiver is behind.</summary>
+/// <summary>Calls between the processes of a cluster. A call begins with a request and goes on with messages both ways, each side
+/// in order and each bounded: a sender waits while the receiver is behind.</summary>
 public interface IPeerNetwork
 {
     /// <summary>Opens a call. Whether the peer took it shows at the first receive.</summary>
@@ -11,7 +11,9 @@ public interface IPeerNetwork
         CancellationToken cancellationToken);
 }
 
-/// <summary>Answers the calls of one method; the call is over when it returns. What it throws reaches the caller as Failed.</summary>
+/// <summary>Answers the calls of one method; the call is over when it returns, and its request's memory with it. What it throws
+/// reaches the caller as Failed. The token fires when the call breaks; the next receive then says whether it was Aborted, Lost or
+/// out of time.</summary>
 public delegate Task PeerHandler(PeerCall call, CancellationToken cancellationToken);
 
 /// <summary>One side of a call. Sends and receives may run at the same time, but no two sends and no two receives.</summary>
@@ -26,7 +28,8 @@ public abstract class PeerCall : IAsyncDisposable
     /// <exception cref="PeerException">The call is broken: see <see cref="PeerFault"/>.</exception>
     public abstract ValueTask<PeerMessage?> ReceiveAsync(CancellationToken cancellationToken);
 
-    /// <summary>Sends a message of at most <see cref="Limits.PeerMessageBytesMax"/>. The memory may be used again on return.</summary>
+    /// <summary>Sends a message of at most <see cref="Limits.PeerMessageBytesMax"/>. The memory may be used again on
+    /// return.</summary>
     /// <exception cref="PeerException">The call is broken.</exception>
     public abstract ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken);
 
@@ -65,7 +68,8 @@ public enum PeerFault
     /// <summary>The other side gave the call up.</summary>
     Aborted,
     Deadline,
-    /// <summary>The peer does not take such a call: an unknown method, another cluster, a version or key that does not fit, a size.</summary>
+    /// <summary>The peer does not take such a call: an unknown method, another cluster, a version or key that does not fit, a
+    /// size.</summary>
     Refused,
     /// <summary>The peer's handler failed.</summary>
     Failed,

@@ -3,8 +3,8 @@ using System.Numerics;
 
 namespace Hearth.Actors.Transport;
 
-/// <summary>The memory of received messages: bounded, and used again. The runtime's shared pool serves the small ones; large ones stay
-/// here, for it would keep too many of them.</summary>
+/// <summary>The memory of received messages: bounded, and used again. The runtime's shared pool serves the small ones; large ones
+/// stay here, for it would keep too many of them.</summary>
 sealed class PeerBuffers
 {
     const int SharedBytesMax = 64 << 10;

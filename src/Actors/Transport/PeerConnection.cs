@@ -3,8 +3,8 @@ using System.Text;
 
 namespace Hearth.Actors.Transport;
 
-/// <summary>One connection after its handshake: calls by number, one reader, and a timer that notices a silent peer. Only the side that
-/// connected opens calls.</summary>
+/// <summary>One connection after its handshake: calls by number, one reader, and a timer that notices a silent peer. Only the
+/// side that connected opens calls.</summary>
 sealed class PeerConnection
 {
     readonly Socket _socket;
@@ -28,7 +28,8 @@ sealed class PeerConnection
         Socket socket, PeerInbox inbox, string peerName, bool bulk, PeerBuffers buffers, TimeProvider time,
         Func<string, PeerHandler?>? findHandler)
     {
-        (_socket, _inbox, PeerName, Bulk, Buffers, _time, _findHandler) = (socket, inbox, peerName, bulk, buffers, time, findHandler);
+        (_socket, _inbox, _time, _findHandler) = (socket, inbox, time, findHandler);
+        (PeerName, Bulk, Buffers) = (peerName, bulk, buffers);
         Outbox = new PeerOutbox(socket, e => Fail(e.Message, e));
     }
 
@@ -67,6 +68,7 @@ sealed class PeerConnection
     public async ValueTask<PeerCall?> OpenAsync(
         string method, ReadOnlyMemory<byte> request, TimeSpan? deadline, CancellationToken cancellationToken)
     {
+        TcpPeerCall.CheckLength(request);
         TcpPeerCall call;
         lock (_gate)
         {
@@ -89,6 +91,11 @@ sealed class PeerConnection
             if (!Outbox.TryQueue(open, name))
                 await Outbox.SendAsync(open, name);
             await call.SendRequestAsync(request, cancellationToken);
+            return call;
+        }
+        catch (PeerException)
+        {
+            // The peer's answer came before all of the request was sent: it shows at the first receive.
             return call;
         }
         catch
@@ -237,12 +244,13 @@ sealed class PeerConnection
                 _calls.Add(frame.Call, call = new TcpPeerCall(this, frame.Call, method, handler));
         }
         if (refusal is var (fault, why))
-            Outbox.Post(new(PeerFrameKind.Abort, frame.Call, Encoding.UTF8.GetByteCount(why), (uint)fault), Encoding.UTF8.GetBytes(why));
+            Outbox.PostAbort(frame.Call, fault, why);
         else if (frame.Argument > 0)
             call!.StartDeadline(TimeSpan.FromMilliseconds(frame.Argument), _time);
     }
 
-    /// <summary>Counts its own ticks rather than time: a process that was stopped or starved has not listened and may not judge.</summary>
+    /// <summary>Counts its own ticks rather than time: a process that was stopped or starved has not listened and may not
+    /// judge.</summary>
     void Beat()
     {
         var arrivals = _inbox.Arrivals;

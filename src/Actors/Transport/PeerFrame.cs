@@ -4,7 +4,8 @@ namespace Hearth.Actors.Transport;
 
 enum PeerFrameKind : byte
 {
-    /// <summary>Payload: the method. Argument: the deadline in ms, 0 for none. The request follows as the first message.</summary>
+    /// <summary>Payload: the method. Argument: the deadline in ms, 0 for none. The request follows as the first
+    /// message.</summary>
     Open = 1,
     /// <summary>The first part of a message. Argument: the whole message's length.</summary>
     Message,

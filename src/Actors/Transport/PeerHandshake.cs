@@ -13,8 +13,8 @@ namespace Hearth.Actors.Transport;
 /// client: proof (32)
 /// server: answer (1)
 /// </code>
-/// A proof is HMAC-SHA256 with the cluster's secret over a role's name and both hellos; zeros without a secret. What follows is neither
-/// encrypted nor signed: that is the network's part (network policy, a mesh).
+/// A proof is HMAC-SHA256 with the cluster's secret over a role's name and both hellos; zeros without a secret. What follows is
+/// neither encrypted nor signed: that is the network's part (network policy, a mesh).
 /// </summary>
 static class PeerHandshake
 {
@@ -130,7 +130,8 @@ static class PeerHandshake
         return hmac.GetHashAndReset();
     }
 
-    static bool IsProof(ReadOnlySpan<byte> proof, ReadOnlyMemory<byte> secret, ReadOnlySpan<byte> role, byte[] hello, byte[] answer) =>
+    static bool IsProof(
+        ReadOnlySpan<byte> proof, ReadOnlyMemory<byte> secret, ReadOnlySpan<byte> role, byte[] hello, byte[] answer) =>
         CryptographicOperations.FixedTimeEquals(proof, Proof(secret, role, hello, answer));
 
     static PeerException Refused(Answer answer, ushort version) => new(PeerFault.Refused, answer switch

@@ -2,10 +2,10 @@ using System.Text;
 
 namespace Hearth.Actors.Transport;
 
-/// <summary>Who may talk to whom: processes of one cluster name and, when one is set, one secret. Messages are not encrypted: keep
-/// the port to the cluster's own network, or use a mesh.</summary>
-/// <param name="Secret">The same for all processes of the cluster, of at least <see cref="Limits.PeerSecretBytesMin"/> bytes; empty for
-/// none.</param>
+/// <summary>Who may talk to whom: processes of one cluster name and, when one is set, one secret. Messages are not encrypted:
+/// keep the port to the cluster's own network, or use a mesh.</summary>
+/// <param name="Secret">The same for all processes of the cluster, of at least <see cref="Limits.PeerSecretBytesMin"/> bytes;
+/// empty for none.</param>
 public sealed record PeerIdentity(string Cluster, ReadOnlyMemory<byte> Secret = default)
 {
     /// <exception cref="ArgumentException">A name or secret that cannot be used.</exception>

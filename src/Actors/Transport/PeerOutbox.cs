@@ -1,10 +1,11 @@
 using System.Net.Sockets;
+using System.Text;
 using System.Threading.Channels;
 
 namespace Hearth.Actors.Transport;
 
-/// <summary>What a connection sends. Small frames are copied and leave together, by whoever finds the socket free; a large one leaves
-/// from its caller's memory, after what waited before it.</summary>
+/// <summary>What a connection sends. Small frames are copied and leave together, by whoever finds the socket free; a large one
+/// leaves from its caller's memory, after what waited before it.</summary>
 sealed class PeerOutbox(Socket socket, Action<Exception> failed)
 {
     readonly Lock _gate = new();
@@ -21,6 +22,15 @@ sealed class PeerOutbox(Socket socket, Action<Exception> failed)
         if (!TryQueue(frame, payload, Limits.PeerControlBytesMax))
             failed(new PeerProtocolException("the peer does not read"));
         Flush();
+    }
+
+    /// <summary>Tells the other side that a call is broken, and why.</summary>
+    public void PostAbort(uint call, PeerFault fault, string why)
+    {
+        Span<byte> text = stackalloc byte[Limits.PeerErrorBytesMax];
+        // A character has three bytes at most.
+        Encoding.UTF8.TryGetBytes(why.AsSpan(0, Math.Min(why.Length, text.Length / 3)), text, out var length);
+        Post(new(PeerFrameKind.Abort, call, length, (uint)fault), text[..length]);
     }
 
     /// <summary>Puts a frame before the next one.</summary>

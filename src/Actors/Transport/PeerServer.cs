@@ -38,6 +38,9 @@ public sealed class PeerServer : IAsyncDisposable
     /// <summary>Where it listens, with the port it got.</summary>
     public IPEndPoint Address => _address;
 
+    /// <summary>Bytes of received messages that are not disposed of.</summary>
+    public long BytesHeld => _buffers.LentBytes;
+
     /// <exception cref="SocketException">The address cannot be listened on.</exception>
     public static Task<PeerServer> StartAsync(PeerServerOptions options, IReadOnlyDictionary<string, PeerHandler> handlers)
     {
@@ -56,8 +59,8 @@ public sealed class PeerServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes no more calls (callers see Unreachable), lets the running ones end, and after <paramref name="grace"/> cancels
-    /// them.</summary>
+    /// <summary>Takes no more calls (callers see Unreachable), lets the running ones end, and after <paramref name="grace"/>
+    /// cancels them.</summary>
     public async Task StopAsync(TimeSpan grace)
     {
         PeerConnection[] connections;
@@ -115,7 +118,8 @@ public sealed class PeerServer : IAsyncDisposable
         var sockets = Interlocked.Increment(ref _sockets);
         try
         {
-            if (sockets <= Limits.PeerConnectionsMax + Limits.PeerRefusalsMax && await GreetAsync(socket, sockets) is { } connection)
+            const int Most = Limits.PeerConnectionsMax + Limits.PeerRefusalsMax;
+            if (sockets <= Most && await GreetAsync(socket, sockets) is { } connection)
             {
                 await connection.Ended;
                 lock (_gate)
@@ -140,7 +144,7 @@ public sealed class PeerServer : IAsyncDisposable
             if (await PeerHandshake.AnswerAsync(socket, hello, _options.Identity, full, greeting.Token) is not { } bulk)
                 return null;
             var connection = new PeerConnection(
-                socket, new PeerInbox(socket, PeerConnection.InboxBytes(bulk)), socket.RemoteEndPoint!.ToString()!, bulk, _buffers,
+                socket, new PeerInbox(socket, PeerConnection.InboxBytes(bulk)), $"{socket.RemoteEndPoint}", bulk, _buffers,
                 _options.Time, _handlers.GetValueOrDefault);
             lock (_gate)
             {

@@ -2,8 +2,8 @@ using System.Threading.Tasks.Sources;
 
 namespace Hearth.Actors.Transport;
 
-/// <summary>An event for one waiter that resets itself, without an allocation per wait. What is awaited is looked at again after it:
-/// it may be set for nothing.</summary>
+/// <summary>An event for one waiter that resets itself, without an allocation per wait. What is awaited is looked at again after
+/// it: it may be set for nothing.</summary>
 sealed class PeerSignal : IValueTaskSource
 {
     readonly Lock _gate = new();

@@ -1,22 +1,20 @@
 using System.Runtime.CompilerServices;
-using System.Text;
 
 namespace Hearth.Actors.Transport;
 
-/// <summary>One side of a call on a connection. The reader of the connection brings what the other side sent and never waits: what may
-/// come is bounded by the credit given.</summary>
+/// <summary>One side of a call on a connection. The reader of the connection brings what the other side sent and never waits:
+/// what may come is bounded by the credit given.</summary>
 sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
 {
     const int PartBytesMin = 16 << 10;
 
     readonly PeerConnection _connection;
     readonly Lock _gate = new();
-    readonly Queue<PeerBuffer> _arrived = new();
+    readonly PeerIncoming _incoming;
     readonly PeerSignal _readable = new();
     readonly PeerSignal _writable = new();
-    readonly int _window;
-    PeerHandler? _handler;
-    CancellationTokenSource? _handlerStop;
+    readonly PeerHandler? _handler;
+    readonly CancellationTokenSource? _handlerStop;
     ReadOnlyMemory<byte> _request;
     PeerBuffer? _requestBuffer;
     ITimer? _deadline;
@@ -25,22 +23,15 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
     bool _receivedAll;
     bool _otherSideDone;
 
-    // The message that is coming; _filling while the connection's reader writes to it.
-    PeerBuffer? _incoming;
-    int _incomingFilled;
-    bool _filling;
-
-    // Bytes of frames: what arrived, what was read, what was allowed; and what the other side allows.
-    long _received;
-    long _consumed;
-    long _allowed;
+    // Bytes of frames that the other side still lets come.
     long _credit;
 
     /// <param name="handler">Null on the side that calls.</param>
     public TcpPeerCall(PeerConnection connection, uint id, string method, PeerHandler? handler)
     {
         (_connection, Id, Method, _handler) = (connection, id, method, handler);
-        _allowed = _credit = _window = connection.Bulk ? Limits.PeerBulkWindowBytes : Limits.PeerWindowBytes;
+        var window = connection.Bulk ? Limits.PeerBulkWindowBytes : Limits.PeerWindowBytes;
+        (_credit, _incoming) = (window, new PeerIncoming(window, connection.Buffers));
         _handlerStop = handler is null ? null : new CancellationTokenSource();
     }
 
@@ -49,14 +40,16 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
     public override ReadOnlyMemory<byte> Request => _request;
 
     /// <summary>The calling side's first message.</summary>
-    public async ValueTask SendRequestAsync(ReadOnlyMemory<byte> request, CancellationToken cancellationToken)
+    public ValueTask SendRequestAsync(ReadOnlyMemory<byte> request, CancellationToken cancellationToken)
     {
         _request = request;
-        await SendAsync(request, cancellationToken);
+        return SendAsync(request, cancellationToken);
     }
 
     public void StartDeadline(TimeSpan due, TimeProvider time)
     {
+        // Longer ones are beyond what a timer takes, and beyond any call.
+        due = due < Limits.PeerDeadlineMax ? due : Limits.PeerDeadlineMax;
         var timer = time.CreateTimer(
             static call => ((TcpPeerCall)call!).Break(PeerFault.Deadline, "the call's time is over", tell: true),
             this, due, Timeout.InfiniteTimeSpan);
@@ -80,17 +73,16 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
             uint credit;
             lock (_gate)
             {
-                if (!_arrived.TryDequeue(out message))
+                message = _incoming.Take();
+                if (message is null)
                 {
                     ThrowIfBroken();
                     if (_receivedAll)
                         return null;
                 }
-                _consumed += message?.Cost ?? 0;
                 credit = DueCredit();
             }
-            if (credit > 0)
-                _connection.Outbox.Post(new(PeerFrameKind.Credit, Id, 0, credit));
+            Give(credit);
             if (message is not null)
                 return new PeerMessage(message.Memory, message);
             await _readable.WaitAsync(cancellationToken);
@@ -100,11 +92,7 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public override async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
     {
-        if (message.Length > Limits.PeerMessageBytesMax)
-        {
-            throw new PeerException(
-                PeerFault.Refused, $"a message of {message.Length} bytes; at most {Limits.PeerMessageBytesMax} can be sent");
-        }
+        CheckLength(message);
         var sent = 0;
         do
         {
@@ -127,8 +115,15 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
             await _connection.Outbox.SendAsync(frame, message.Slice(sent, part));
             sent += part;
         } while (sent < message.Length);
-        lock (_gate)
-            ThrowIfBroken();
+    }
+
+    public static void CheckLength(ReadOnlyMemory<byte> message)
+    {
+        if (message.Length > Limits.PeerMessageBytesMax)
+        {
+            throw new PeerException(
+                PeerFault.Refused, $"a message of {message.Length} bytes; at most {Limits.PeerMessageBytesMax} can be sent");
+        }
     }
 
     public override ValueTask CompleteAsync(CancellationToken cancellationToken)
@@ -152,7 +147,7 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
     {
         Break(PeerFault.Aborted, "the call was given up on this side", tell: true, told: "the other side gave the call up");
         lock (_gate)
-            DropArrived();
+            _incoming.Drop();
         return ValueTask.CompletedTask;
     }
 
@@ -173,7 +168,7 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
         finally
         {
             lock (_gate)
-                DropArrived();
+                _incoming.Drop();
             _requestBuffer!.Dispose();
             _connection.HandlerEnded();
         }
@@ -202,19 +197,28 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
             _broken = (fault, message, inner);
             // Who gave up shall not be served first; what a failing or dying peer sent before still counts.
             if (fault is PeerFault.Aborted or PeerFault.Deadline)
-                DropArrived();
+                _incoming.Drop();
         }
         if (tell)
-        {
-            Span<byte> text = stackalloc byte[Limits.PeerErrorBytesMax];
-            Encoding.UTF8.TryGetBytes(Trimmed(told ?? message), text, out var length);
-            _connection.Outbox.Post(new(PeerFrameKind.Abort, Id, length, (uint)fault), text[..length]);
-        }
+            _connection.Outbox.PostAbort(Id, fault, told ?? message);
         Leave();
         _readable.Set();
         _writable.Set();
         if (_handlerStop is not null)
             _ = _handlerStop.CancelAsync();
+    }
+
+    void Give(uint credit)
+    {
+        if (credit > 0)
+            _connection.Outbox.Post(new(PeerFrameKind.Credit, Id, 0, credit));
+    }
+
+    void Leave()
+    {
+        _connection.Remove(this);
+        lock (_gate)
+            _deadline?.Dispose();
     }
 
     // From here on: what the connection's reader calls.
@@ -226,23 +230,8 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
         {
             if (IsOver || _receivedAll)
                 return null;
-            _received += frame.Cost;
-            if (_received > _allowed)
-                throw new PeerProtocolException("more was sent than there was credit for");
-            if ((_incoming is null) != (frame.Kind == PeerFrameKind.Message))
-                throw new PeerProtocolException("a message that does not begin with its beginning");
-            if (_incoming is null)
-                (_incoming, _incomingFilled) = (_connection.Buffers.TryRent((int)frame.Argument), 0);
-            else if (frame.Argument != _incomingFilled)
-                throw new PeerProtocolException("a part at the wrong place");
-            if (frame.Length > _incoming?.Length - _incomingFilled)
-                throw new PeerProtocolException("a message longer than it said");
-            if (_incoming is not null)
-            {
-                _filling = true;
-                _incoming.Cost += frame.Cost;
-                return _incoming.Memory.Slice(_incomingFilled, frame.Length);
-            }
+            if (_incoming.Begin(frame) is { } place)
+                return place;
         }
         Break(PeerFault.Refused, "the peer holds too many received messages", tell: true);
         return null;
@@ -254,27 +243,26 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
         uint credit;
         lock (_gate)
         {
-            _filling = false;
-            _incomingFilled += length;
+            var message = _incoming.End(length);
+            start = message is not null && _handler is not null && _requestBuffer is null;
             if (IsOver)
             {
-                DropArrived();
+                message?.Dispose();
+                _incoming.Drop();
                 return;
             }
-            start = false;
-            if (_incomingFilled == _incoming!.Length)
+            if (start)
             {
-                start = _handler is not null && _requestBuffer is null;
-                if (start)
-                    TakeRequest(_incoming);
-                else
-                    _arrived.Enqueue(_incoming);
-                _incoming = null;
+                (_requestBuffer, _request) = (message, message!.Memory);
+                _incoming.Read(message);
+            }
+            else if (message is not null)
+            {
+                _incoming.Keep(message);
             }
             credit = DueCredit();
         }
-        if (credit > 0)
-            _connection.Outbox.Post(new(PeerFrameKind.Credit, Id, 0, credit));
+        Give(credit);
         if (start)
             _connection.StartHandler(this);
         else
@@ -286,7 +274,7 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
         bool over;
         lock (_gate)
         {
-            if (_incoming is not null || (_handler is not null && _requestBuffer is null))
+            if (_incoming.IsWithinMessage || (_handler is not null && _requestBuffer is null))
                 throw new PeerProtocolException("completed within a message");
             _receivedAll = true;
             _otherSideDone |= otherSideDone;
@@ -313,25 +301,7 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
 
     bool IsOver => _broken is not null || _otherSideDone || (_sentAll && _receivedAll);
 
-    void TakeRequest(PeerBuffer request)
-    {
-        (_requestBuffer, _request) = (request, request.Memory);
-        _consumed += request.Cost;
-    }
-
-    /// <summary>Read messages give back what they took. A message larger than the window, when no other is unread, is let in whole:
-    /// its reader can do nothing before it is complete.</summary>
-    uint DueCredit()
-    {
-        var room = _consumed + _window;
-        if (_arrived.Count == 0 && _incoming?.Length > _window / 2)
-            room += _incoming.Cost;
-        if (room - _allowed < _window / 4 || _receivedAll)
-            return 0;
-        var credit = room - _allowed;
-        _allowed = room;
-        return (uint)credit;
-    }
+    uint DueCredit() => _receivedAll || IsOver ? 0 : _incoming.TakeCredit();
 
     bool TryTakeCredit(int wanted, out int part)
     {
@@ -353,24 +323,4 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
         if (_broken is var (fault, message, inner))
             throw new PeerException(fault, $"{Method} at {_connection.PeerName}: {message}", inner);
     }
-
-    void DropArrived()
-    {
-        while (_arrived.TryDequeue(out var message))
-            message.Dispose();
-        if (_filling)
-            return;
-        _incoming?.Dispose();
-        _incoming = null;
-    }
-
-    void Leave()
-    {
-        _connection.Remove(this);
-        lock (_gate)
-            _deadline?.Dispose();
-    }
-
-    static string Trimmed(string message) =>
-        message.Length <= Limits.PeerErrorBytesMax / 4 ? message : message[..(Limits.PeerErrorBytesMax / 4)];
 }

@@ -27,6 +27,9 @@ public sealed class TcpPeerNetwork : IPeerNetwork, IAsyncDisposable
         public int Calls => Connected.IsCompletedSuccessfully ? Connected.Result.Calls : 1;
     }
 
+    /// <summary>Bytes of received messages that are not disposed of.</summary>
+    public long BytesHeld => _buffers.LentBytes;
+
     public async ValueTask<PeerCall> OpenAsync(
         string address, string method, ReadOnlyMemory<byte> request, PeerCallOptions options, CancellationToken cancellationToken)
     {
@@ -71,8 +74,14 @@ public sealed class TcpPeerNetwork : IPeerNetwork, IAsyncDisposable
                     _lines.Remove(gone);
                 _lines.Add(address, lines = []);
             }
-            lines.RemoveAll(line => line.IsGone);
-            var best = lines.Where(line => line.Bulk == bulk).MinBy(line => line.Calls);
+            Line? best = null;
+            for (var i = lines.Count - 1; i >= 0; i--)
+            {
+                if (lines[i].IsGone)
+                    lines.RemoveAt(i);
+                else if (lines[i].Bulk == bulk && (best is null || lines[i].Calls < best.Calls))
+                    best = lines[i];
+            }
             if (best is null || (bulk && best.Calls > 0 && lines.Count <= Limits.PeerBulkConnectionsMax))
                 lines.Add(best = new Line(bulk, ConnectAsync(address, bulk)));
             return best;

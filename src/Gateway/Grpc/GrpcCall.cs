@@ -9,8 +9,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace Hearth.Gateway;
 
-/// <summary>One gRPC call over HTTP/2: a message comes, messages go, each behind five bytes (compressed or not, length), and a status
-/// ends it. <see cref="Cancellation"/> fires when the client resets the stream or its deadline passes.</summary>
+/// <summary>One gRPC call over HTTP/2: a message comes, messages go, each behind five bytes (compressed or not, length), and a
+/// status ends it. <see cref="Cancellation"/> fires when the client resets the stream or its deadline passes.</summary>
 sealed class GrpcCall : IDisposable
 {
     const int PrefixBytes = 5;
@@ -34,7 +34,10 @@ sealed class GrpcCall : IDisposable
     /// <summary>SHA-256 (hex) of the request as it came.</summary>
     public string RequestHash { get; private set; } = "";
 
-    /// <summary>A method as an endpoint: reads the request, runs it, and ends the call with its status, whatever happens.</summary>
+    bool IsLate => _deadline.IsCancellationRequested && !Http.RequestAborted.IsCancellationRequested;
+
+    /// <summary>A method as an endpoint: reads the request, runs it, and ends the call with its status, whatever
+    /// happens.</summary>
     public static RequestDelegate Method<TRequest>(
         MessageParser<TRequest> parser, GatewayOptions options, TimeProvider time, Func<GrpcCall, TRequest, Task> run)
         where TRequest : IMessage<TRequest> => async http =>
@@ -64,7 +67,7 @@ sealed class GrpcCall : IDisposable
         {
             await GrpcStatus.RefuseAsync(http, ApiError.Of(e.Failure));
         }
-        catch (OperationCanceledException) when (call._deadline.IsCancellationRequested && !http.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException) when (call.IsLate)
         {
             await GrpcStatus.RefuseAsync(
                 http, ApiError.Of(new TurnFailure(TurnError.DeadlineExceeded, "The call's deadline has passed.")));
@@ -150,7 +153,7 @@ sealed class GrpcCall : IDisposable
         }
         if (length > Limits.BodyBytesMax)
         {
-            throw new GrpcException(ApiError.OfStatus(413, "") with { Message = $"The message is larger than {Limits.BodyBytesMax} bytes." });
+            throw new GrpcException(ApiError.OfStatus(413, ""));
         }
         if (buffer.Length < PrefixBytes + length)
         {

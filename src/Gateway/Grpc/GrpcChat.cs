@@ -9,11 +9,11 @@ using V1 = Hearth.Gateway.Grpc.V1;
 
 namespace Hearth.Gateway;
 
-/// <summary>The service <c>hearth.v1.Chat</c> (src/Contracts/Protos/hearth.proto): the turns of the HTTP API, with the same admission,
-/// keys and errors.</summary>
+/// <summary>The service <c>hearth.v1.Chat</c> (src/Contracts/Protos/hearth.proto): the turns of the HTTP API, with the same
+/// admission, keys and errors.</summary>
 sealed class GrpcChat(
-    ICluster cluster, TurnDoor door, GatewayOptions options, GatewayMetrics metrics, IHostApplicationLifetime lifetime, TimeProvider time,
-    ILogger<GrpcChat> logger)
+    ICluster cluster, TurnDoor door, GatewayOptions options, GatewayMetrics metrics, IHostApplicationLifetime lifetime,
+    TimeProvider time, ILogger<GrpcChat> logger)
 {
     const string Service = "hearth.v1.Chat";
 
@@ -33,12 +33,13 @@ sealed class GrpcChat(
                 call.Tenant, GrpcRequests.Conversation(request.Conversation), call.Cancellation))));
         Add("MigrateConversation", V1.MigrateConversationRequest.Parser, async (call, request) =>
             await call.SendAsync(GrpcEvents.Of(await cluster.MigrateConversationAsync(
-                call.Tenant, GrpcRequests.Conversation(request.Conversation), GrpcRequests.Silo(request.Silo), call.Cancellation))))
-            .RequireAuthorization(Scopes.Admin);
+                call.Tenant, GrpcRequests.Conversation(request.Conversation), GrpcRequests.Silo(request.Silo),
+                call.Cancellation)))).RequireAuthorization(Scopes.Admin);
         app.MapPost("/grpc.health.v1.Health/Check", GrpcCall.Method(HealthV1.HealthCheckRequest.Parser, options, time, Check))
             .AllowAnonymous();
 
-        IEndpointConventionBuilder Add<TRequest>(string method, MessageParser<TRequest> parser, Func<GrpcCall, TRequest, Task> run)
+        IEndpointConventionBuilder Add<TRequest>(
+            string method, MessageParser<TRequest> parser, Func<GrpcCall, TRequest, Task> run)
             where TRequest : IMessage<TRequest> =>
             app.MapPost($"/{Service}/{method}", GrpcCall.Method(parser, options, time, run));
     }
@@ -46,15 +47,8 @@ sealed class GrpcChat(
     async Task RunTurn(GrpcCall call, V1.RunTurnRequest request)
     {
         var turn = GrpcRequests.Turn(request, call, cluster.Models, time.GetUtcNow());
-        if (await door.RefusesAsync(call.Http, out var lease))
-        {
-            return;
-        }
-        using (lease)
-        {
-            await StreamAsync(call, cluster.RunTurnAsync(turn, CancellationToken.None), "grpc_turn",
-                request.Resumable ? options.ResumeWindow : TimeSpan.Zero);
-        }
+        await StreamAsync(call, cluster.RunTurnAsync(turn, CancellationToken.None), "grpc_turn",
+            request.Resumable ? options.ResumeWindow : TimeSpan.Zero);
     }
 
     async Task ResumeTurn(GrpcCall call, V1.ResumeTurnRequest request)
@@ -65,8 +59,20 @@ sealed class GrpcChat(
         await StreamAsync(call, events, "grpc_resume", options.ResumeWindow);
     }
 
-    /// <summary>Sends a turn's events until its last one; a failure ends the call with its status.</summary>
+    /// <summary>Once it is let in, sends a turn's events until its last one; a failure ends the call with its status.</summary>
     async Task StreamAsync(GrpcCall call, IAsyncEnumerable<TurnEvent> turn, string operation, TimeSpan linger)
+    {
+        if (await door.RefusesAsync(call.Http, out var lease))
+        {
+            return;
+        }
+        using (lease)
+        {
+            await SendAsync(call, turn, operation, linger);
+        }
+    }
+
+    async Task SendAsync(GrpcCall call, IAsyncEnumerable<TurnEvent> turn, string operation, TimeSpan linger)
     {
         var record = metrics.Begin(operation);
         try

@@ -72,9 +72,11 @@ static class GrpcEvents
 
     static V1.TokenLogprob Of(TokenLogprob token)
     {
-        var message = new V1.TokenLogprob { Token = token.Token, Bytes = ByteString.CopyFrom(token.Bytes), Logprob = token.Logprob };
-        message.Top.AddRange(token.Top.Select(
-            t => new V1.TokenLogprob { Token = t.Token, Bytes = ByteString.CopyFrom(t.Bytes), Logprob = t.Logprob }));
+        var message = Of(token.Token, token.Bytes, token.Logprob);
+        message.Top.AddRange(token.Top.Select(t => Of(t.Token, t.Bytes, t.Logprob)));
         return message;
     }
+
+    static V1.TokenLogprob Of(string token, byte[] bytes, float logprob) =>
+        new() { Token = token, Bytes = ByteString.CopyFrom(bytes), Logprob = logprob };
 }

@@ -4,7 +4,8 @@ using V1 = Hearth.Gateway.Grpc.V1;
 
 namespace Hearth.Gateway;
 
-/// <summary>Checks the requests of the gRPC service as the HTTP API checks its own: the first fault is answered with its field.</summary>
+/// <summary>Checks the requests of the gRPC service as the HTTP API checks its own: the first fault is answered with its
+/// field.</summary>
 static class GrpcRequests
 {
     const int TurnIdMax = ConversationId.LengthMax / 2;

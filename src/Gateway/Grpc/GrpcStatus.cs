@@ -86,7 +86,7 @@ static class GrpcStatus
         trailers["grpc-status"] = ((int)code).ToString(CultureInfo.InvariantCulture);
         if (message.Length > 0)
         {
-            trailers["grpc-message"] = Escape(message.Length <= Limits.GrpcMessageMax ? message : message[..Limits.GrpcMessageMax]);
+            trailers["grpc-message"] = Escape(message[..Math.Min(message.Length, Limits.GrpcMessageMax)]);
         }
     }
 

@@ -56,6 +56,48 @@ public sealed class PeerCallTests
     }
 
     [Fact]
+    public async Task CallsThatAreGivenUpAnywhereLeaveNothingBehind()
+    {
+        await using var pair = await PeerPair.StartAsync(EchoAsync);
+        await Task.WhenAll(Enumerable.Range(0, 50).Select(async i =>
+        {
+            var random = new Random(i);
+            await using var call = await pair.OpenAsync(new string('x', random.Next(100_000)), bulk: i % 2 == 0);
+            using var giveUp = new CancellationTokenSource(TimeSpan.FromMilliseconds(random.Next(20)));
+            var sending = SendAsync();
+            try
+            {
+                for (var n = random.Next(5); n > 0; n--)
+                    await call.ReceiveTextAsync();
+            }
+            catch (PeerException e) when (e.Fault == PeerFault.Aborted)
+            {
+                // Its own sender gave it up.
+            }
+            await call.DisposeAsync();
+            await sending;
+
+            async Task SendAsync()
+            {
+                try
+                {
+                    while (true)
+                        await call.SendAsync(new byte[random.Next(3_000_000)], giveUp.Token);
+                }
+                catch (Exception e) when (e is PeerException or OperationCanceledException)
+                {
+                    await call.DisposeAsync();
+                }
+            }
+        }));
+        await using (var last = await pair.OpenAsync("last"))
+            Assert.Equal("last", await last.ReceiveTextAsync());
+        for (var i = 0; i < 100 && (pair.Server.BytesHeld, pair.Network.BytesHeld) != (0, 0); i++)
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Stop);
+        Assert.Equal((0, 0), (pair.Server.BytesHeld, pair.Network.BytesHeld));
+    }
+
+    [Fact]
     public async Task ASenderStopsAtTheBoundAndASlowReaderHoldsUpNoOtherCall()
     {
         var read = new TaskCompletionSource();
