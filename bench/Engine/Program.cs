@@ -1,7 +1,8 @@
 using Hearth.Engine.Bench;
 using Hearth.Kernels;
 
-// Usage: Engine.Bench DIR [f32|f16|bf16] [decode] [prefill] [depth] [history] [batch] [hog]; DIR is a checkpoint of one file, and all are
+// Usage: Engine.Bench DIR [f32|f16|bf16] [decode] [prefill] [depth] [history] [batch] [hog], or
+// Engine.Bench DIR TYPE move [MOVES] | restore; DIR is a checkpoint of one file, and all are
 // measured when none is named.
 if (args is not [var directory, ..] || !File.Exists(Path.Combine(directory, "model.safetensors")))
 {
@@ -9,6 +10,16 @@ if (args is not [var directory, ..] || !File.Exists(Path.Combine(directory, "mod
     return 2;
 }
 var type = args.Contains("f32") ? DType.F32 : args.Contains("bf16") ? DType.BF16 : DType.F16;
+if (args.Contains("move"))
+{
+    await MoveReport.MoveAsync(directory, type, int.TryParse(args[^1], out var moves) ? moves : 30);
+    return 0;
+}
+if (args.Contains("restore"))
+{
+    await MoveReport.RestoreAsync(directory, type);
+    return 0;
+}
 using var rig = new ModelRig(directory, type);
 var report = new ModelReport(rig);
 var known = new Dictionary<string, Action>

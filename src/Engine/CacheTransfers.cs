@@ -1,25 +1,93 @@
 using Hearth.Contracts;
 using Hearth.Engine.Memory;
+using Hearth.Engine.Scheduling;
 
 namespace Hearth.Engine;
 
-/// <summary>Lets parts of caches out and in. Copying, hashing and checking are the caller's time: the engine's thread only says
-/// which blocks, and goes on. A place at the door is held until that thread has done with the last message of it.</summary>
-sealed class CacheTransfers(KvMemory memory, KvBlob format, Inbox inbox, int contextLength) : IAsyncDisposable
+/// <summary>Lets parts of caches out and in while the engine goes on: its memory's gate is taken for a moment before and after;
+/// copying, hashing and checking are done without it.</summary>
+sealed class CacheTransfers(
+    KvMemory memory, Scheduler scheduler, Admissions admissions, KvBlob format, Inbox inbox, int contextLength) : IAsyncDisposable
 {
-    public const string Stopped = "the engine stops";
+    const string Stopped = "the engine stops";
 
-    readonly SemaphoreSlim _door = new(Limits.CommandsMax);
+    readonly SemaphoreSlim _door = new(Limits.TransfersMax);
 
     public async ValueTask<CacheChunk?> ExportAsync(CacheId cache, int first, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfNotEqual(first % memory.BlockTokens, 0, nameof(first));
-        var answer = new TaskCompletionSource<CachePin?>(TaskCreationOptions.RunContinuationsAsynchronously);
         await _door.WaitAsync(cancellationToken);
-        if (!inbox.TryPost(new EngineMessage.Pin(cache, first, answer)) || await answer.Task is not { } pin)
+        try
+        {
+            return Export(cache, first);
+        }
+        finally
         {
             _door.Release();
+        }
+    }
+
+    public async ValueTask<string?> ImportAsync(CacheId cache, string scope, ReadOnlyMemory<int> tokens, int first,
+        ReadOnlyMemory<byte> blob, CancellationToken cancellationToken)
+    {
+        await _door.WaitAsync(cancellationToken);
+        try
+        {
+            return Check(tokens, first, blob) is { } wrong ? wrong : Import(new ImportJob(
+                memory.Create(cache, scope, new TokenList(tokens.Span, 0)), first, blob[KvBlob.HeaderBytes..^KvBlob.TrailerBytes]));
+        }
+        finally
+        {
+            _door.Release();
+        }
+    }
+
+    public void Drop(CacheId cache)
+    {
+        lock (memory.Gate)
+        {
+            if (inbox.IsClosed)
+            {
+                return;
+            }
+
+            memory.Drop(cache);
+            foreach (var sequence in scheduler.Running)
+            {
+                sequence.IsDropped |= sequence.Cache.Id == cache;
+            }
+
+            foreach (var sequence in scheduler.Waiting)
+            {
+                sequence.IsDropped |= sequence.IsAnnounced && sequence.Cache.Id == cache;
+            }
+
+            Freed();
+        }
+    }
+
+    /// <summary>After the engine's thread has ended: returns when nobody copies any more.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        for (var i = 0; i < Limits.TransfersMax; i++)
+        {
+            await _door.WaitAsync();
+        }
+
+        _door.Release(Limits.TransfersMax);
+    }
+
+    CacheChunk? Export(CacheId cache, int first)
+    {
+        CachePin? pin;
+        lock (memory.Gate)
+        {
+            pin = inbox.IsClosed ? null : memory.TryPin(cache, first);
+        }
+
+        if (pin is null)
+        {
             return null;
         }
 
@@ -32,60 +100,40 @@ sealed class CacheTransfers(KvMemory memory, KvBlob format, Inbox inbox, int con
         }
         finally
         {
-            if (pin.Blocks.Length == 0 || !inbox.TryPost(new EngineMessage.Unpin(pin, () => _door.Release())))
+            lock (memory.Gate)
             {
-                _door.Release();
+                memory.Unpin(pin);
+                Freed();
             }
         }
     }
 
-    public async ValueTask<string?> ImportAsync(CacheId cache, string scope, ReadOnlyMemory<int> tokens, int first,
-        ReadOnlyMemory<byte> blob, CancellationToken cancellationToken)
+    string? Import(ImportJob job)
     {
-        if (Check(tokens, first, blob) is { } wrong)
+        lock (memory.Gate)
         {
-            return wrong;
-        }
-
-        var payload = blob[KvBlob.HeaderBytes..^KvBlob.TrailerBytes];
-        var job = new ImportJob(memory.Create(cache, scope, new TokenList(tokens.Span, 0)), first, payload);
-        await _door.WaitAsync(cancellationToken);
-        try
-        {
-            return await ImportAsync(job);
-        }
-        finally
-        {
-            _door.Release();
-        }
-    }
-
-    public async ValueTask DropAsync(CacheId cache, CancellationToken cancellationToken)
-    {
-        var answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await _door.WaitAsync(cancellationToken);
-        try
-        {
-            if (inbox.TryPost(new EngineMessage.Drop(cache, answer)))
+            // Running sequences keep room for a block each: an import never costs one its place.
+            var refusal = inbox.IsClosed ? Stopped : memory.BeginImport(job, scheduler.Active);
+            if (refusal is not null)
             {
-                await answer.Task;
+                return refusal;
             }
         }
-        finally
+
+        memory.Write(job);
+        lock (memory.Gate)
         {
-            _door.Release();
+            var refusal = memory.EndImport(job);
+            Freed();
+            return inbox.IsClosed ? Stopped : refusal;
         }
     }
 
-    /// <summary>After the engine's thread has ended: returns when nobody copies any more.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>Who waits for blocks may get them now, and the load has changed.</summary>
+    void Freed()
     {
-        for (var i = 0; i < Limits.CommandsMax; i++)
-        {
-            await _door.WaitAsync();
-        }
-
-        _door.Release(Limits.CommandsMax);
+        admissions.Unblock();
+        inbox.Wake();
     }
 
     string? Check(ReadOnlyMemory<int> tokens, int first, ReadOnlyMemory<byte> blob)
@@ -95,29 +143,5 @@ sealed class CacheTransfers(KvMemory memory, KvBlob format, Inbox inbox, int con
             : count <= 0 || count > Limits.ChunkTokens ? $"a part has 1 to {Limits.ChunkTokens} tokens"
             : tokens.Length > contextLength ? $"the context is {contextLength} tokens"
             : format.Verify(blob.Span, first, tokens.Span);
-    }
-
-    async Task<string?> ImportAsync(ImportJob job)
-    {
-        if (!inbox.TryPost(new EngineMessage.Import(job)))
-        {
-            return Stopped;
-        }
-
-        if (await job.Begun.Task is { } refused)
-        {
-            return refused;
-        }
-
-        if (!job.Ended.Task.IsCompleted)
-        {
-            memory.Write(job);
-            if (!inbox.TryPost(new EngineMessage.Imported(job)))
-            {
-                return Stopped;
-            }
-        }
-
-        return await job.Ended.Task;
     }
 }

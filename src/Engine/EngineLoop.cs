@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace Hearth.Engine;
 
 /// <summary>The one owner of sequences and KV memory, on a thread of its own: receive, sweep, admit, grow, run, publish.
-/// Everyone else posts to the inbox.</summary>
+/// Everyone else posts to the inbox; only while a step runs, or nothing does, may others take the memory's gate.</summary>
 sealed partial class EngineLoop
 {
     readonly IModelRunner _runner;
@@ -20,7 +20,6 @@ sealed partial class EngineLoop
     readonly Scheduler _scheduler;
     readonly Sampler _sampler;
     readonly Admissions _admissions;
-    readonly CacheCommands _commands;
     readonly Batch _batch;
     readonly float[] _logits;
     readonly float[] _raw;
@@ -33,7 +32,6 @@ sealed partial class EngineLoop
         Admissions admissions, EngineMetrics metrics, TimeProvider time, ILogger log, Action<Sequence> ended)
     {
         (_runner, _memory, _inbox, _scheduler, _admissions) = (runner, memory, inbox, scheduler, admissions);
-        _commands = new CacheCommands(memory, scheduler, admissions);
         (_metrics, _time, _log, _ended) = (metrics, time, log, ended);
         _sampler = new Sampler(runner.VocabularySize);
         _batch = new Batch(options.MaxBatchTokens, options.MaxSequences);
@@ -47,13 +45,12 @@ sealed partial class EngineLoop
         {
             try
             {
-                Receive();
-                Sweep();
-                _admissions.Run();
-                Grow();
-                var ran = Step();
-                Report();
-                if (!ran)
+                if (Prepare())
+                {
+                    var elapsed = Compute();
+                    Publish(elapsed);
+                }
+                else
                 {
                     _inbox.Wait();
                 }
@@ -68,6 +65,25 @@ sealed partial class EngineLoop
         Stop();
     }
 
+    /// <returns>False when there is nothing to run.</returns>
+    bool Prepare()
+    {
+        lock (_memory.Gate)
+        {
+            Receive();
+            Sweep();
+            _admissions.Run();
+            Grow();
+            var isPlanned = Plan();
+            if (!isPlanned)
+            {
+                Report();
+            }
+
+            return isPlanned;
+        }
+    }
+
     void Receive()
     {
         while (_inbox.TryTake(out var message))
@@ -80,9 +96,6 @@ sealed partial class EngineLoop
                     break;
                 case EngineMessage.Restored restored:
                     _admissions.EndRestore(restored.Job);
-                    break;
-                case EngineMessage.CacheCommand command:
-                    _commands.Do(command);
                     break;
             }
         }
@@ -168,7 +181,7 @@ sealed partial class EngineLoop
             while (sequence is { State: SequenceState.Running, IsPaused: false }
                 && !_memory.TryGrow(sequence.Cache, sequence.Known))
             {
-                if (_commands.TryEndOne())
+                if (_memory.TryEndImport())
                 {
                     continue;
                 }
@@ -180,7 +193,7 @@ sealed partial class EngineLoop
         }
     }
 
-    bool Step()
+    bool Plan()
     {
         _batch.Clear();
         var plan = _scheduler.Plan();
@@ -196,29 +209,42 @@ sealed partial class EngineLoop
             _batch.Add(cache.Tokens.Span.Slice(cache.Computed, count), cache.Computed, cache.Blocks.Memory, wanted);
         }
 
+        return true;
+    }
+
+    TimeSpan Compute()
+    {
         _isStepping = true;
         var start = _time.GetTimestamp();
         _runner.Run(_batch, _logits.AsSpan(0, _batch.LogitRows * _runner.VocabularySize));
-        var elapsed = _time.GetElapsedTime(start);
+        return _time.GetElapsedTime(start);
+    }
+
+    void Publish(TimeSpan elapsed)
+    {
         _metrics.Stepped(elapsed);
-        if (_batch.Rows > plan.Length)
+        lock (_memory.Gate)
         {
-            _admissions.Cost.Prefilled(_batch.Rows, elapsed);
-        }
-
-        for (var i = 0; i < plan.Length; i++)
-        {
-            var (sequence, count) = plan[i];
-            _memory.Advance(sequence.Cache, sequence.Cache.Computed + count);
-            if (_batch.Sequences[i].LogitCount > 0)
+            var plan = _scheduler.Planned;
+            if (_batch.Rows > plan.Length)
             {
-                var row = _batch.Sequences[i].LogitRow * _runner.VocabularySize;
-                Publish(sequence, _logits.AsSpan(row, _runner.VocabularySize));
+                _admissions.Cost.Prefilled(_batch.Rows, elapsed);
             }
-        }
 
-        _isStepping = false;
-        return true;
+            for (var i = 0; i < plan.Length; i++)
+            {
+                var (sequence, count) = plan[i];
+                _memory.Advance(sequence.Cache, sequence.Cache.Computed + count);
+                if (_batch.Sequences[i].LogitCount > 0)
+                {
+                    var row = _batch.Sequences[i].LogitRow * _runner.VocabularySize;
+                    Publish(sequence, _logits.AsSpan(row, _runner.VocabularySize));
+                }
+            }
+
+            _isStepping = false;
+            Report();
+        }
     }
 
     void Publish(Sequence sequence, Span<float> logits)
@@ -257,6 +283,7 @@ sealed partial class EngineLoop
     /// Outside a step nothing is known to be right, and what waits would only fail again.</summary>
     void FailStep(Exception e)
     {
+        using var gate = _memory.Gate.EnterScope();
         for (var i = _scheduler.Running.Count - 1; i >= 0; i--)
         {
             var sequence = _scheduler.Running[i];
@@ -277,6 +304,7 @@ sealed partial class EngineLoop
     /// <summary>Answers everyone who is still waiting for something.</summary>
     void Stop()
     {
+        using var gate = _memory.Gate.EnterScope();
         while (_scheduler.Running.Count + _scheduler.Waiting.Count > 0)
         {
             var sequence = _scheduler.Running.Count > 0 ? _scheduler.Running[^1] : _scheduler.Waiting[^1];
@@ -285,14 +313,9 @@ sealed partial class EngineLoop
 
         while (_inbox.TryTake(out var message))
         {
-            switch (message)
+            if (message is EngineMessage.Submitted submitted)
             {
-                case EngineMessage.Submitted submitted:
-                    Fail(submitted.Sequence, TurnError.Draining, "The engine stops.", false);
-                    break;
-                case EngineMessage.CacheCommand command:
-                    CacheCommands.Refuse(command);
-                    break;
+                Fail(submitted.Sequence, TurnError.Draining, "The engine stops.", false);
             }
         }
 

@@ -1,4 +1,3 @@
-using Hearth.Contracts;
 using Hearth.Engine.Memory;
 using Hearth.Engine.Scheduling;
 
@@ -10,21 +9,6 @@ abstract record EngineMessage
     public sealed record Submitted(Sequence Sequence) : EngineMessage;
 
     public sealed record Restored(RestoreJob Job) : EngineMessage;
-
-    /// <summary>What <see cref="CacheTransfers"/> asks for.</summary>
-    public abstract record CacheCommand : EngineMessage;
-
-    /// <param name="Answer">Null if the token is not held.</param>
-    public sealed record Pin(CacheId Cache, int First, TaskCompletionSource<CachePin?> Answer) : CacheCommand;
-
-    public sealed record Unpin(CachePin Part, Action Done) : CacheCommand;
-
-    public sealed record Import(ImportJob Job) : CacheCommand;
-
-    /// <summary>The job's bytes are in its blocks.</summary>
-    public sealed record Imported(ImportJob Job) : CacheCommand;
-
-    public sealed record Drop(CacheId Cache, TaskCompletionSource Answer) : CacheCommand;
 }
 
 /// <summary>The bounded door to the engine's thread, which waits at it when it has nothing to run.</summary>

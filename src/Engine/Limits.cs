@@ -20,12 +20,8 @@ static partial class Limits
     /// <summary>Room reserved at once for a reply's ids; it grows if need be.</summary>
     public const int ReplyRoomTokens = 4096;
 
-    /// <summary>Exports, imports and drops under way; more wait at the door.</summary>
-    public const int CommandsMax = 64;
-
-    /// <summary>A part of so many tokens is taken in by the engine's thread itself: less than handing it back and forth costs.
-    /// What is behind at a move is one block or two.</summary>
-    public const int ImportAtOnceTokens = 64;
+    /// <summary>Exports and imports under way; more wait at the door.</summary>
+    public const int TransfersMax = 64;
 
     /// <summary>Budget that decoding leaves to prompts when every sequence decodes.</summary>
     public const int PrefillTokensMin = 16;

@@ -39,14 +39,14 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         Model = model with { ContextLength = (int)Math.Min(context, (long)blocks.Count * blocks.BlockTokens) };
         _memory = new KvMemory(blocks, options.HostMemoryBytes);
         var format = new KvBlob(model.Fingerprint, blocks.BlockTokens, blocks.TokenBytes);
-        _inbox = new Inbox(options.MaxQueue + options.MaxSequences + Limits.CommandsMax);
+        _inbox = new Inbox(options.MaxQueue + options.MaxSequences);
         _metrics = new EngineMetrics(model.Name, blocks.Count, blocks.BlockTokens, options.HostMemoryBytes);
         _restorer = new Restorer(
             format, _memory.Host, options.MaxSequences, time, job => _inbox.TryPost(new EngineMessage.Restored(job)));
-        _transfers = new CacheTransfers(_memory, format, _inbox, Model.ContextLength);
         var scheduler = new Scheduler(options.MaxBatchTokens);
         var admissions = new Admissions(
             _memory, scheduler, _metrics, options.MaxSequences, log, _restorer.TryStart, _ => Interlocked.Decrement(ref _queued));
+        _transfers = new CacheTransfers(_memory, scheduler, admissions, format, _inbox, Model.ContextLength);
         var loop = new EngineLoop(
             runner, _memory, options, _inbox, scheduler, admissions, _metrics, time, log, _ => End());
         _thread = new Thread(loop.Run) { Name = "hearth-engine", IsBackground = true };
@@ -133,8 +133,11 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         ReadOnlyMemory<byte> blob, CancellationToken cancellationToken) =>
         _transfers.ImportAsync(cache, scope, tokens, first, blob, cancellationToken);
 
-    public ValueTask DropAsync(CacheId cache, CancellationToken cancellationToken) =>
-        _transfers.DropAsync(cache, cancellationToken);
+    public ValueTask DropAsync(CacheId cache, CancellationToken cancellationToken)
+    {
+        _transfers.Drop(cache);
+        return ValueTask.CompletedTask;
+    }
 
     /// <summary>Refuses new requests and returns when the accepted ones have ended, or throws when cancelled;
     /// caches stay exportable.</summary>

@@ -110,7 +110,8 @@ sealed class FakeRunner(FakeKv kv, int context = 4096) : IModelRunner
 
     void PoisonFree()
     {
-        Memory!.CheckIntegrity();
+        using var gate = Memory!.Gate.EnterScope();
+        Memory.CheckIntegrity();
         for (var block = 0; block < kv.Count; block++)
         {
             if (Memory.Pool.References(block) == 0 && !Memory.Pool.IsFindable(block))

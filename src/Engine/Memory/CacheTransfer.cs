@@ -2,7 +2,7 @@ using Hearth.Contracts;
 
 namespace Hearth.Engine.Memory;
 
-/// <summary>A part of a cache that stays as it is while someone copies it beside the engine's thread.</summary>
+/// <summary>A part of a cache that stays as it is while someone copies it without the gate.</summary>
 /// <param name="Tokens">All ids up to the part's end.</param>
 /// <param name="Blocks">Those that hold the part, each with a reference of the pin's; empty if it is in host memory.</param>
 /// <param name="Host">The part's keys and values when they are in host memory.</param>
@@ -21,14 +21,11 @@ sealed class ImportJob(KvCache cache, int first, ReadOnlyMemory<byte> payload)
     /// <summary>Given up while it was copied.</summary>
     public bool IsDropped { get; set; }
 
-    /// <summary>Its blocks are there, to be written by who asked; or why there are none.</summary>
-    public TaskCompletionSource<string?> Begun { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    /// <summary>Set from another thread when the bytes are in their blocks.</summary>
+    /// <summary>Set, without the gate, when the bytes are in their blocks.</summary>
     public ManualResetEventSlim Copied { get; } = new();
 
-    /// <summary>It is held; or why not.</summary>
-    public TaskCompletionSource<string?> Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    /// <summary>Why it is not held, when it has ended so.</summary>
+    public string? Refusal { get; set; }
 }
 
 /// <summary>Parts of caches that leave or arrive.</summary>
@@ -63,36 +60,64 @@ sealed partial class KvMemory
         Array.ForEach(pin.Blocks, _space.Pool.Release);
     }
 
-    /// <summary>Makes a cache active that holds the first tokens and has blocks for all it knows.</summary>
+    /// <summary>Makes the job's cache active: it holds the first tokens and has blocks for all it knows.</summary>
     /// <param name="spare">As for <see cref="TryAdmit(KvCache, bool, int, out Admission)"/>.</param>
     /// <returns>Null, or why not; then nothing is changed.</returns>
-    public string? BeginImport(KvCache cache, int first, int spare)
+    public string? BeginImport(ImportJob job, int spare)
     {
+        var cache = job.Cache;
         if (_space.Find(cache.Id) is { Place: null })
         {
             return "the cache is in use";
         }
 
-        var held = Reusable(cache, cache.Tokens.Span[..first]);
-        if (held < first)
+        var held = Reusable(cache, cache.Tokens.Span[..job.First]);
+        if (held < job.First)
         {
-            return $"a gap: of the tokens before {first} only {held} are held";
+            return $"a gap: of the tokens before {job.First} only {held} are held";
         }
 
-        return TryAdmit(cache, true, spare, first, out _) ? null : "no room";
+        if (!TryAdmit(cache, true, spare, job.First, out _))
+        {
+            return "no room";
+        }
+
+        _imports.Add(job);
+        return null;
     }
 
     /// <summary>What was imported is good, unless it was given up: it waits for its conversation's next turn.</summary>
     /// <returns>Null, or why it is not kept.</returns>
-    public string? EndImport(KvCache cache, bool keep)
+    public string? EndImport(ImportJob job)
     {
-        Advance(cache, cache.Tokens.Count);
-        var isOwn = _space.Find(cache.Id) == cache;
-        Close(cache, keep && isOwn);
-        return !keep ? "dropped" : isOwn ? null : "a request came before the cache was whole";
+        if (_imports.Remove(job))
+        {
+            var cache = job.Cache;
+            var isOwn = _space.Find(cache.Id) == cache;
+            Advance(cache, cache.Tokens.Count);
+            Close(cache, isOwn && !job.IsDropped);
+            job.Refusal = job.IsDropped ? "dropped" : isOwn ? null : "a request came before the cache was whole";
+        }
+
+        return job.Refusal;
     }
 
-    /// <summary>Copies a pinned part's keys and values out. From any thread.</summary>
+    /// <summary>Makes an import's blocks ones that can give way, before a running sequence must.</summary>
+    /// <returns>False if none is under way.</returns>
+    public bool TryEndImport()
+    {
+        if (_imports.Count == 0)
+        {
+            return false;
+        }
+
+        // What is left of copying one part takes less than taking a sequence's blocks and giving them back.
+        _imports[0].Copied.Wait();
+        EndImport(_imports[0]);
+        return true;
+    }
+
+    /// <summary>Copies a pinned part's keys and values out. Needs no gate.</summary>
     public void Read(CachePin pin, Span<byte> payload)
     {
         if (pin.Blocks.Length == 0)
@@ -104,7 +129,7 @@ sealed partial class KvMemory
         _space.Host.Export(pin.Blocks, pin.Tokens.Length - pin.First, payload);
     }
 
-    /// <summary>Copies a begun import's keys and values into its blocks. From any thread.</summary>
+    /// <summary>Copies a begun import's keys and values into its blocks. Needs no gate.</summary>
     public void Write(ImportJob job)
     {
         _space.Host.Import(job.Payload.Span, job.Cache.Blocks.Span, job.First, job.First, job.First + job.Tokens);

@@ -10,15 +10,19 @@ namespace Hearth.Engine.Memory;
 readonly record struct Admission(int Device, int Cached, bool Existed);
 
 /// <summary>Gives sequences their KV memory: what can be reused of it, what is new, and what is kept afterwards.
-/// Owned by the engine's thread; <see cref="Describe"/> may be called from any.</summary>
+/// Owned by who holds <see cref="Gate"/>: the engine's thread, but for the time of a step; <see cref="Describe"/> needs none.</summary>
 sealed partial class KvMemory(IKvBlocks device, long hostBytes)
 {
     readonly KvSpace _space = new(device, hostBytes);
     readonly List<KvCache> _active = [];
     readonly List<CachePin> _pins = [];
+    readonly List<ImportJob> _imports = [];
     readonly List<int> _found = [];
     readonly int[] _marks = new int[device.Count];
     int _mark;
+
+    /// <summary>A step reads and writes its sequences' blocks without it; nobody else touches those.</summary>
+    public Lock Gate { get; } = new();
 
     public BlockPool Pool => _space.Pool;
     public HostTier Host => _space.Host;
@@ -149,9 +153,14 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
         _space.List(cache);
     }
 
-    /// <summary>Gives back all of an idle conversation, and forgets what nobody else shares.</summary>
+    /// <summary>Gives back all of an idle or arriving conversation, and forgets what nobody else shares.</summary>
     public void Drop(CacheId id)
     {
+        foreach (var job in _imports)
+        {
+            job.IsDropped |= job.Cache.Id == id;
+        }
+
         if (_space.Find(id) is { Place: not null } cache)
         {
             _space.Unlist(cache);

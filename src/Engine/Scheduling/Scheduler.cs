@@ -95,6 +95,9 @@ sealed class Scheduler(int budgetMax)
         return victim;
     }
 
+    /// <summary>What <see cref="Plan"/> gave last.</summary>
+    public ReadOnlySpan<Slice> Planned => CollectionsMarshal.AsSpan(_plan);
+
     /// <summary>The next step's slices; valid until the next call.</summary>
     public ReadOnlySpan<Slice> Plan()
     {
