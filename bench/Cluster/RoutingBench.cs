@@ -5,6 +5,7 @@ using Hearth.Actors;
 using Hearth.Actors.Storage;
 using Hearth.Actors.Transport;
 using Hearth.Contracts;
+using Hearth.Gateway;
 
 namespace Hearth.Cluster.Bench;
 
@@ -108,7 +109,10 @@ static class RoutingBench
     static async Task LatencyAsync(CannedSilo[] silos, byte[] owners, BenchGateway gateway)
     {
         var random = new Random(7);
-        var (direct, cached, located) = (new Latencies(), new Latencies(), new Latencies());
+        var (direct, cached, located, http) = (new Latencies(), new Latencies(), new Latencies(), new Latencies());
+        await using var app = GatewayHost.Build(new GatewayOptions { Urls = ["http://127.0.0.1:0"] }, gateway.Cluster);
+        await app.StartAsync();
+        using var line = await HttpLine.ConnectAsync(new Uri(app.Urls.First()).Port);
         for (var i = -WarmUp; i < Timed; i++)
         {
             var number = random.Next(owners.Length);
@@ -116,8 +120,10 @@ static class RoutingBench
             var first = await TimeAsync(gateway.Cluster.RunTurnAsync(turn, default));
             var again = await TimeAsync(gateway.Cluster.RunTurnAsync(turn, default));
             var plain = await TimeAsync(DirectAsync(gateway.Network, silos[owners[number]].Address, turn));
+            var whole = await line.TimeAsync(NameOf(number));
             if (i < 0)
                 continue;
+            http.Add(whole);
             located.Add(first);
             cached.Add(again);
             direct.Add(plain);
@@ -125,6 +131,7 @@ static class RoutingBench
         Console.WriteLine($"latency, ms, {Timed} turns of {Tokens} tokens one after the other: first event p50, p99; whole turn p50, p99");
         Console.WriteLine($"  silo called directly        {direct}");
         Console.WriteLine($"  gateway, owner cached       {cached}; added {cached.Over(direct)}");
+        Console.WriteLine($"  client over HTTP and SSE    {http}; added {http.Over(direct)}");
         Console.WriteLine($"  gateway, owner in directory {located}; added {located.Over(direct)}");
     }
 

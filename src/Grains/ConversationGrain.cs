@@ -2,6 +2,7 @@ using Hearth.Actors;
 using Hearth.Actors.Storage;
 using Hearth.Contracts;
 using Hearth.Grains.Caches;
+using Hearth.Grains.Prompts;
 using Hearth.Grains.Replies;
 using Hearth.Grains.Transcripts;
 using Microsoft.Extensions.Logging;
@@ -369,7 +370,10 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
 /// <summary>What all conversations of a silo share.</summary>
 sealed record ConversationServices(
     IGrainStore Store, IBlobStore Blobs, ChunkCodec Codec, ModelCatalog Models, TimeProvider Time, SemaphoreSlim SpillLimit,
-    ILogger Logger);
+    ILogger Logger)
+{
+    public RecentPrefixes Prefixes { get; } = new();
+}
 
 static partial class TurnLog
 {

@@ -3,6 +3,9 @@ namespace Hearth.Grains;
 /// <summary>Every bound of this project.</summary>
 public static class Limits
 {
+    /// <summary>Beginnings of conversations that a silo tells with its load.</summary>
+    public const int PrefixesTold = 32;
+
     /// <summary>Conversations whose caches are written to the store at the same time.</summary>
     public const int SpillsAtOnce = 2;
 

@@ -40,6 +40,12 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
 
     public ClusterStatus Status => _services.Models.Status(_stopping);
 
+    /// <summary>Conversations that are awake here.</summary>
+    public int Activations => _host.Count;
+
+    /// <summary>Keys of what the latest turns' conversations begin with, newest first.</summary>
+    public IReadOnlyList<ulong> RecentPrefixes => _services.Prefixes.Newest;
+
     public IAsyncEnumerable<TurnEvent> RunTurnAsync(ChatTurn turn, CancellationToken cancellationToken) =>
         ReadAsync(() => JoinAsync(turn, [], cancellationToken), 0, [], () => false, cancellationToken);
 

@@ -104,6 +104,8 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
     {
         var (plan, segments, prompt) = grain.ReadyFor(_turn) ?? TurnPrompt.Of(grain, _turn, model, live.Cancellation);
         Volatile.Write(ref _prompt, prompt);
+        _services.Prefixes.Saw(PrefixKey.Of(_turn.Tenant, _turn.Model, _turn.CacheSalt,
+            [.. grain.Entries.Take(plan.Keep).Select(e => e.Item).Concat(plan.Added).Take(PrefixKey.ItemsMax)]));
 
         await grain.Spiller.StopAsync(finish: false);
         _choices = new ChoiceSet(model, _turn.Generation, RequestFor(model, prompt), live.Append,

@@ -191,6 +191,8 @@ public sealed class ClusterSilo : IAsyncDisposable
         return new SiloLoad
         {
             Models = [.. _cluster.Models.Select(m => m.Name)],
+            Activations = _cluster.Activations,
+            Prefixes = _cluster.RecentPrefixes,
             Running = load.Running,
             Waiting = load.Waiting,
             BlocksTotal = load.BlocksTotal,

@@ -8,6 +8,9 @@ namespace Hearth.Contracts;
 /// their latest turns with their load; gateways compare. A hint: equal keys need not mean equal tokens.</summary>
 public static class PrefixKey
 {
+    /// <summary>More items than these never count.</summary>
+    public const int ItemsMax = 8;
+
     /// <summary>Instructions this long are worth sharing by themselves; shorter ones only together with what follows them.</summary>
     const int SharedCharsMin = 256;
 
@@ -18,7 +21,7 @@ public static class PrefixKey
     public static ulong Of(TenantId tenant, string model, string? salt, IReadOnlyList<ConversationItem> items)
     {
         var head = new StringBuilder();
-        foreach (var item in items)
+        foreach (var item in items.Take(ItemsMax))
         {
             var instructs = item is MessageItem { Role: Role.System or Role.Developer };
             if (item is not MessageItem message || head.Length >= HeadCharsMax || (!instructs && head.Length >= SharedCharsMin))

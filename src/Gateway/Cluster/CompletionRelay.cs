@@ -86,8 +86,7 @@ sealed class CompletionRelay(RelayParts parts)
         }
         using (message)
         {
-            return JsonSerializer.Deserialize(message.Memory.Span, ContractsJson.Default.TurnEvent)
-                ?? throw new PeerException(PeerFault.Failed, "The silo sent an event that is null.");
+            return EventReader.Read(message.Memory.Span);
         }
     }
 

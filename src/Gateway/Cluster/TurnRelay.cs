@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Text.Json;
 using Hearth.Actors.Membership;
 using Hearth.Actors.Storage;
 using Hearth.Actors.Transport;
@@ -99,6 +98,7 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
     }
 
     /// <returns>Null when the message was not for the reader.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     async ValueTask<TurnEvent?> ReceiveAsync()
     {
         if (await _call!.ReceiveAsync() is not { } message)
@@ -108,8 +108,7 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
         TurnEvent happened;
         using (message)
         {
-            happened = JsonSerializer.Deserialize(message.Memory.Span, ContractsJson.Default.TurnEvent)
-                ?? throw new PeerException(PeerFault.Failed, "The silo sent an event that is null.");
+            happened = EventReader.Read(message.Memory.Span);
             if (happened is not TurnFailed)
             {
                 if (happened.Sequence != ask.Next)

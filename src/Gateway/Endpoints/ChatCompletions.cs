@@ -9,31 +9,36 @@ sealed class ChatCompletions(ICluster cluster, TurnDoor door, TurnReply reply, T
 {
     public async Task HandleAsync(HttpContext http)
     {
-        // (1)
+        // (1) and (2): of the body nothing is kept while the reply lasts
+        var (request, hash, bad) = await ReadAsync(http);
+        if (request is null)
+        {
+            await ErrorReply.SendAsync(http, bad!);
+            return;
+        }
+        // (3)
+        if (await door.RefusesAsync(http, out var lease))
+        {
+            return;
+        }
+        using (lease)
+        {
+            await RunAsync(http, request, hash);
+        }
+    }
+
+    async ValueTask<(ChatRequest? Request, string BodyHash, ApiError? Error)> ReadAsync(HttpContext http)
+    {
         var (body, bad) = await RequestBody.ReadAsync(http);
         using (body)
         {
             if (body is null)
             {
-                await ErrorReply.SendAsync(http, bad!);
-                return;
+                return (null, "", bad);
             }
-            // (2)
             var faults = new Faults();
-            if (ChatRequest.Read(body.Root, cluster.Models, faults) is not { } request)
-            {
-                await ErrorReply.SendAsync(http, faults.First!);
-                return;
-            }
-            // (3)
-            if (await door.RefusesAsync(http, out var lease))
-            {
-                return;
-            }
-            using (lease)
-            {
-                await RunAsync(http, request, body.Hash);
-            }
+            return ChatRequest.Read(body.Root, cluster.Models, faults) is { } request
+                ? (request, body.Hash, null) : (null, "", ApiError.Of(faults.First!));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Hearth.Contracts;
 
 namespace Hearth.Gateway;
@@ -27,6 +28,7 @@ sealed class TurnEvents : IAsyncDisposable
     }
 
     /// <summary>The next event; a stream that ends before its last event counts as failed.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<TurnEvent> NextAsync()
     {
         var next = Next();
@@ -34,6 +36,7 @@ sealed class TurnEvents : IAsyncDisposable
     }
 
     /// <returns>The next event, or null after so much silence.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<TurnEvent?> NextAsync(TimeSpan silence)
     {
         var since = _time.GetTimestamp();

@@ -75,6 +75,15 @@ sealed class ClusterRig : IAsyncDisposable
             Grain(conversation), 1, new GrainOwner(IdOf(silo), 1, "a"), 2, """{"model":"demo","turns":3,"fingerprint":"f"}"""u8.ToArray(), 9, 7);
     }
 
+    /// <summary>Until the gateways have read what silos tell now.</summary>
+    public async Task LoadsAreKnownAsync()
+    {
+        foreach (var (_, watcher) in _gateways)
+        {
+            await watcher.RefreshAsync(Stop);
+        }
+    }
+
     public void Die(string silo) => Membership.Set(IdOf(silo), SiloStatus.Dead);
 
     public async Task<List<TurnEvent>> RunAsync(ChatTurn turn, RoutedCluster? gateway = null) =>

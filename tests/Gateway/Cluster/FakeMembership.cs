@@ -9,15 +9,15 @@ namespace Hearth.Gateway.Tests.Cluster;
 /// <summary>A table of silos that beat with every look at it and live until the test says otherwise.</summary>
 sealed class FakeMembership : IMembershipStore
 {
-    static readonly byte[] s_load = JsonSerializer.SerializeToUtf8Bytes(
-        new SiloLoad { Models = [ScriptedCluster.Model], BlocksTotal = 64 }, PlacementJson.Default.SiloLoad);
-
     readonly Lock _gate = new();
     readonly List<SiloEntry> _silos = [];
     long _version = 1;
     long _beats;
 
     public bool IsDown { get; set; }
+
+    /// <summary>What silos tell.</summary>
+    public Func<string, SiloLoad> Load { get; set; } = _ => new SiloLoad { Models = [ScriptedCluster.Model], BlocksTotal = 64 };
 
     public void Add(string id, SiloStatus status = SiloStatus.Active)
     {
@@ -57,7 +57,8 @@ sealed class FakeMembership : IMembershipStore
             return IsDown
                 ? ValueTask.FromException<MembershipSnapshot>(new StoreException("the store is away"))
                 : ValueTask.FromResult(new MembershipSnapshot(new MembershipView("i", _version, [.. _silos]),
-                    _silos.ToDictionary(s => s.Id, _ => new SiloBeat(_beats, s_load))));
+                    _silos.ToDictionary(s => s.Id, s => new SiloBeat(
+                        _beats, JsonSerializer.SerializeToUtf8Bytes(Load(s.Id), PlacementJson.Default.SiloLoad)))));
         }
     }
 

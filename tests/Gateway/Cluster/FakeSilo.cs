@@ -15,6 +15,7 @@ sealed class FakeSilo
     readonly FakeDirectory _directory;
     readonly Func<string, bool> _isGone;
     readonly ConcurrentDictionary<TurnId, IReadOnlyList<TurnEvent>> _turns = new();
+    readonly Channel<TurnId> _abandoned = Channel.CreateBounded<TurnId>(1024);
     readonly Channel<bool> _stalled = Channel.CreateBounded<bool>(1024);
 
     public FakeSilo(string id, FakeDirectory directory, Func<string, bool> isGone, FakePeers peers)
@@ -39,7 +40,8 @@ sealed class FakeSilo
     /// <summary>Answers turns with this in place of running them.</summary>
     public Func<TurnFailure?> Refuse { get; set; } = () => null;
 
-    public ConcurrentQueue<TurnId> Abandoned { get; } = new();
+    /// <summary>The next turn whose caller left it, or was cut off.</summary>
+    public ValueTask<TurnId> AbandonedAsync(CancellationToken cancellationToken) => _abandoned.Reader.ReadAsync(cancellationToken);
 
     /// <summary>The events that the turn's first call here said were shown.</summary>
     public IReadOnlyList<TurnEvent> ShownOf(string turn) => _turns[new TurnId(turn)];
@@ -109,7 +111,7 @@ sealed class FakeSilo
         }
         catch (Exception e) when (e is OperationCanceledException or PeerException)
         {
-            Abandoned.Enqueue(turn);
+            _abandoned.Writer.TryWrite(turn);
             throw;
         }
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Hearth.Actors.Membership;
+using Hearth.Actors.Storage;
 using Hearth.Contracts;
 using Hearth.Gateway.Cluster;
 using Xunit;
@@ -187,7 +188,7 @@ public sealed class RoutedTurnTests
         var begun = TimeProvider.System.GetTimestamp();
         ClusterRig.AssertFailed(await rig.RunAsync(ClusterRig.Turn()), TurnError.DeadlineExceeded);
         Assert.InRange(TimeProvider.System.GetElapsedTime(begun).TotalMilliseconds, 190, 5000);
-        Assert.Equal("turn_1", Assert.Single(rig.Silos["A"].Abandoned).Value);
+        Assert.Equal("turn_1", (await rig.Silos["A"].AbandonedAsync(ClusterRig.Stop)).Value);
         Assert.Equal(0, rig.Silos["B"].Runs);
     }
 
@@ -245,11 +246,7 @@ public sealed class RoutedTurnTests
         {
             Assert.True(await events.MoveNextAsync());
         }
-        while (rig.Silos["A"].Abandoned.IsEmpty)
-        {
-            await Task.Yield();
-            ClusterRig.Stop.ThrowIfCancellationRequested();
-        }
+        await rig.Silos["A"].AbandonedAsync(ClusterRig.Stop);
     }
 
     [Fact]
@@ -320,5 +317,43 @@ public sealed class RoutedTurnTests
         ClusterRig.AssertWhole(await rig.RunAsync(ClusterRig.Turn()));
         Assert.Equal(1, rig.Silos["C"].Runs);
         Assert.DoesNotContain(rig.Silos["B"].Calls, c => c.Method == PeerMethods.RunTurn);
+    }
+
+    [Fact]
+    public async Task ANewConversationGoesWhereItsBeginningIsKnownAndAnOldOneWhereItWas()
+    {
+        await using var rig = await ClusterRig.StartAsync("ABCDEF");
+        var turn = ClusterRig.Turn() with { Items = [MessageItem.Of(Role.System, new string('s', 300)), MessageItem.Of(Role.User, "Hi")] };
+        var key = PrefixKey.Of(turn.Tenant, turn.Model, null, turn.Items);
+        var told = rig.Membership.Load;
+        rig.Membership.Load = silo => told(silo) with { Prefixes = silo == "D/1" ? [7, key] : [7] };
+        await rig.LoadsAreKnownAsync();
+        for (var i = 0; i < 10; i++)
+        {
+            var other = turn with { Conversation = new($"c{i}"), Items = [turn.Items[0], MessageItem.Of(Role.User, $"Hi {i}")] };
+            ClusterRig.AssertWhole(await rig.RunAsync(other));
+        }
+        Assert.Equal(10, rig.Silos["D"].Runs);
+
+        rig.Directory.Locations[ClusterRig.Grain("old")] = new GrainLocation(null, "E/1");
+        ClusterRig.AssertWhole(await rig.RunAsync(turn with { Conversation = new("old") }));
+        Assert.Equal(1, rig.Silos["E"].Runs);
+    }
+
+    [Fact]
+    public void ABeginningIsNamedByWhatIsWorthSharing()
+    {
+        static ulong Key(string? system, string user, string tenant = "t", string? salt = null) =>
+            PrefixKey.Of(new TenantId(tenant), "m", salt, system is null
+                ? [MessageItem.Of(Role.User, user)]
+                : [MessageItem.Of(Role.System, system), MessageItem.Of(Role.User, user), MessageItem.Of(Role.Assistant, user)]);
+        var rules = new string('r', 256);
+        Assert.Equal(Key(rules, "a"), Key(rules, "b"));
+        Assert.NotEqual(Key("short", "a"), Key("short", "b"));
+        Assert.NotEqual(Key(rules, "a"), Key(rules + "x", "a"));
+        Assert.NotEqual(Key(rules, "a"), Key(rules, "a", tenant: "u"));
+        Assert.NotEqual(Key(rules, "a"), Key(rules, "a", salt: "s"));
+        Assert.Equal(Key(null, rules + "a"), Key(null, rules + "b"));
+        Assert.Equal(0ul, PrefixKey.Of(TenantId.Local, "m", null, []));
     }
 }
