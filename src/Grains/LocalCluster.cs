@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Hearth.Actors;
 using Hearth.Actors.Membership;
+using Hearth.Actors.Placement;
 using Hearth.Actors.Storage;
 using Hearth.Contracts;
 using Hearth.Grains.Caches;
@@ -36,15 +37,29 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
 
     internal MigrationTarget MovesIn { get; }
 
+    /// <summary>What this silo tells of itself.</summary>
+    public SiloLoad Load
+    {
+        get
+        {
+            var served = _services.Models.Served;
+            var load = _services.Models.Status(_stopping).Load;
+            return new SiloLoad
+            {
+                Models = [.. served.Select(m => m.Card.Name)],
+                Activations = _host.Count,
+                Running = load.Running,
+                Waiting = load.Waiting,
+                BlocksTotal = load.BlocksTotal,
+                BlocksUsed = load.BlocksUsed,
+                Prefixes = _services.Prefixes.Newest,
+            };
+        }
+    }
+
     public IReadOnlyList<ModelCard> Models => [.. _services.Models.Served.Select(m => m.Card)];
 
     public ClusterStatus Status => _services.Models.Status(_stopping);
-
-    /// <summary>Conversations that are awake here.</summary>
-    public int Activations => _host.Count;
-
-    /// <summary>Keys of what the latest turns' conversations begin with, newest first.</summary>
-    public IReadOnlyList<ulong> RecentPrefixes => _services.Prefixes.Newest;
 
     public IAsyncEnumerable<TurnEvent> RunTurnAsync(ChatTurn turn, CancellationToken cancellationToken) =>
         ReadAsync(() => JoinAsync(turn, [], cancellationToken), 0, [], () => false, cancellationToken);

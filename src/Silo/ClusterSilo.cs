@@ -3,7 +3,6 @@ using System.Text.Json;
 using Hearth.Actors;
 using Hearth.Actors.History;
 using Hearth.Actors.Membership;
-using Hearth.Actors.Placement;
 using Hearth.Actors.Storage;
 using Hearth.Actors.Storage.Redis;
 using Hearth.Actors.Transport;
@@ -40,7 +39,7 @@ public sealed class ClusterSilo : IAsyncDisposable
         _model = new ModelHost(options.Model, loggers, time);
         var members = _history is null ? store.Membership : new RecordingMembershipStore(store.Membership, _history);
         _watcher = new MembershipWatcher(members, options.Membership, time, _logger);
-        _member = new SiloMember(members, options.Membership, Load, time, _logger);
+        _member = new SiloMember(members, options.Membership, () => _cluster!.Load, time, _logger);
         _network = new TcpPeerNetwork(options.Identity, time);
         _cluster = new LocalCluster(
             new GrainHostOptions { Silo = Id, SiloIsGone = _watcher.IsGoneAsync, Lease = _member.Lease },
@@ -183,21 +182,6 @@ public sealed class ClusterSilo : IAsyncDisposable
             // Its lease runs out: the others find out by themselves.
             SiloLog.LeftSilently(_logger, e.Message);
         }
-    }
-
-    SiloLoad Load()
-    {
-        var load = _model.Load;
-        return new SiloLoad
-        {
-            Models = [.. _cluster.Models.Select(m => m.Name)],
-            Activations = _cluster.Activations,
-            Prefixes = _cluster.RecentPrefixes,
-            Running = load.Running,
-            Waiting = load.Waiting,
-            BlocksTotal = load.BlocksTotal,
-            BlocksUsed = load.BlocksUsed,
-        };
     }
 }
 

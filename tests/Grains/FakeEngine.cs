@@ -7,28 +7,42 @@ namespace Hearth.Grains.Tests;
 sealed class FakeEngine(ModelCard model) : ITokenEngine
 {
     readonly Lock _lock = new();
-    readonly Dictionary<CacheId, List<int>> _caches = [];
+    readonly Dictionary<CacheId, int[]> _caches = [];
 
     public ModelCard Model => model;
     public EngineLoad Load { get; } = new();
     public int ChunkTokens => 16;
     public int BlockTokens => 4;
 
-    /// <summary>The reply's tokens for a request; an end-of-sequence token ends it, as does the token limit.</summary>
+    /// <summary>The whole reply's tokens for a request; an end-of-sequence token ends it, as does the token limit. A request that goes
+    /// on with a reply asks as the first one did, and gets what follows.</summary>
     public Func<TokenRequest, IEnumerable<int>> Script { get; set; } = _ => [];
 
-    /// <summary>Awaited before each token, with its index.</summary>
+    /// <summary>Awaited before each token, with its index in the reply.</summary>
     public Func<TokenRequest, int, Task> BeforeToken { get; set; } = (_, _) => Task.CompletedTask;
 
     public TurnError Refusal { get; set; }
 
+    /// <summary>Why parts are not taken; null if they are.</summary>
+    public string? ImportRefusal { get; set; }
+
     public List<TokenRequest> Requests { get; } = [];
     public int Cancelled { get; private set; }
+
+    /// <summary>The conversations that hold something.</summary>
+    public IReadOnlyList<string> Caches
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _caches.Keys.Select(c => c.Value)];
+        }
+    }
 
     public IReadOnlyList<int> Held(string cache)
     {
         lock (_lock)
-            return _caches.TryGetValue(new CacheId(cache), out var held) ? [.. held] : [];
+            return _caches.GetValueOrDefault(new CacheId(cache)) ?? [];
     }
 
     public TurnError TrySubmit(TokenRequest request, out ChannelReader<TokenChunk>? chunks)
@@ -49,6 +63,7 @@ sealed class FakeEngine(ModelCard model) : ITokenEngine
 
     public ValueTask<CacheChunk?> ExportAsync(CacheId cache, int first, CancellationToken cancellationToken)
     {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(first % BlockTokens, 0);
         var tokens = Held(cache.Value).Skip(first).Take(ChunkTokens - first % ChunkTokens).ToArray();
         return ValueTask.FromResult(tokens.Length == 0
             ? null
@@ -59,8 +74,15 @@ sealed class FakeEngine(ModelCard model) : ITokenEngine
         ReadOnlyMemory<byte> blob, CancellationToken cancellationToken)
     {
         lock (_lock)
-            _caches[cache] = [.. tokens.Span];
-        return ValueTask.FromResult<string?>(null);
+        {
+            var held = _caches.GetValueOrDefault(cache) ?? [];
+            var reason = ImportRefusal
+                ?? (held.AsSpan().CommonPrefixLength(tokens.Span) < first ? "a gap" : null)
+                ?? (TokensOf(blob.Span).SequenceEqual(tokens.Span[first..].ToArray()) ? null : "other tokens");
+            if (reason is null)
+                _caches[cache] = tokens.ToArray();
+            return ValueTask.FromResult(reason);
+        }
     }
 
     public ValueTask DropAsync(CacheId cache, CancellationToken cancellationToken)
@@ -74,12 +96,15 @@ sealed class FakeEngine(ModelCard model) : ITokenEngine
     {
         var (held, origin) = await CachedAsync(request);
         await writer.WriteAsync(new TokenChunk { Kind = TokenChunkKind.Admitted, CachedTokens = held, Cache = origin });
-        List<int> tokens = [.. request.Prompt.Span];
-        var made = 0;
+        var prompt = request.Prompt.ToArray();
+        List<int> tokens = [.. prompt];
+        var first = request with { Prompt = prompt.AsMemory(0, prompt.Length - request.ReplyTokens), ReplyTokens = 0 };
+        var made = request.ReplyTokens;
         var last = new TokenChunk { Kind = TokenChunkKind.Finished, Reason = FinishReason.Length };
-        foreach (var token in Script(request))
+        Keep(request, [.. tokens.SkipLast(1)]);
+        foreach (var token in Script(first).Skip(made))
         {
-            if (made == request.MaxTokens)
+            if (made == request.ReplyTokens + request.MaxTokens)
                 break;
             await BeforeToken(request, made);
             if (request.Cancellation.IsCancellationRequested)
@@ -89,23 +114,32 @@ sealed class FakeEngine(ModelCard model) : ITokenEngine
                 last = new TokenChunk { Kind = TokenChunkKind.Failed, Failure = failure };
                 break;
             }
+            if (request.Suspension.IsCancellationRequested)
+            {
+                last = new TokenChunk { Kind = TokenChunkKind.Suspended };
+                break;
+            }
+            // The last token's keys and values are not computed: nothing follows it yet.
+            Keep(request, [.. tokens]);
             tokens.Add(token);
             made++;
-            await writer.WriteAsync(new TokenChunk { Kind = TokenChunkKind.Token, Token = token, Logprob = -1 });
+            await writer.WriteAsync(new TokenChunk { Kind = TokenChunkKind.Token, Token = token, Logprob = -1 - token % 7 });
             if (request.StopTokens.Contains(token))
             {
                 last = last with { Reason = FinishReason.Stop };
                 break;
             }
         }
-        if (request.Keep)
-        {
-            // The last token's keys and values are not computed: nothing followed it.
-            lock (_lock)
-                _caches[request.Cache] = tokens[..^1];
-        }
+        if (!request.Keep && last.Kind != TokenChunkKind.Suspended)
+            await DropAsync(request.Cache, CancellationToken.None);
         await writer.WriteAsync(last);
         writer.Complete();
+    }
+
+    void Keep(TokenRequest request, int[] tokens)
+    {
+        lock (_lock)
+            _caches[request.Cache] = tokens;
     }
 
     async Task<(int, CacheOrigin)> CachedAsync(TokenRequest request)
@@ -115,11 +149,13 @@ sealed class FakeEngine(ModelCard model) : ITokenEngine
             return (held, held > 0 ? CacheOrigin.Hit : CacheOrigin.New);
         var stored = new List<int>();
         for (var i = 0; await spill.ReadAsync(i, CancellationToken.None) is { } blob; i++)
-            stored.AddRange(blob.ToArray().Chunk(4).Select(b => BitConverter.ToInt32(b)));
+            stored.AddRange(TokensOf(blob.Span));
         var restored = Common(stored, request.Prompt.Span);
         return restored > held ? (restored, CacheOrigin.Restored)
             : (held, held > 0 ? CacheOrigin.Hit : CacheOrigin.Recomputed);
     }
+
+    static int[] TokensOf(ReadOnlySpan<byte> blob) => [.. blob.ToArray().Chunk(4).Select(b => BitConverter.ToInt32(b))];
 
     static int Common(IReadOnlyList<int> held, ReadOnlySpan<int> prompt) => held.ToArray().AsSpan().CommonPrefixLength(prompt);
 }

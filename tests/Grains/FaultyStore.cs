@@ -15,14 +15,25 @@ sealed class FaultyStore(IGrainStore inner) : IGrainStore
     /// <summary>Commits that do not write, and whose answer is lost too.</summary>
     public int RequestsLost { get; set; }
 
+    /// <summary>Awaited before each commit.</summary>
+    public Func<GrainId, Task> BeforeCommit { get; set; } = _ => Task.CompletedTask;
+
+    /// <summary>What happens to each hand-over: null lets it pass, else it fails with this, having written or not.</summary>
+    public Func<(StoreException Failure, bool Written)?> HandOverFault { get; set; } = () => null;
+
+    public List<CommitOutcome> Commits { get; } = [];
+
     public async ValueTask<CommitResult> CommitAsync(
         GrainId grain, Fence fence, GrainCommit commit, CancellationToken cancellationToken)
     {
+        await BeforeCommit(grain);
         if (Unavailable-- > 0)
             throw new StoreException("disk full");
         if (RequestsLost-- > 0)
             throw new StoreException("no answer", outcomeUnknown: true);
         var result = await inner.CommitAsync(grain, fence, commit, cancellationToken);
+        lock (Commits)
+            Commits.Add(result.Outcome);
         return AnswersLost-- > 0 ? throw new StoreException("no answer", outcomeUnknown: true) : result;
     }
 
@@ -33,8 +44,18 @@ sealed class FaultyStore(IGrainStore inner) : IGrainStore
     public ValueTask<WriteOutcome> ReleaseAsync(GrainId grain, Fence fence, CancellationToken cancellationToken) =>
         inner.ReleaseAsync(grain, fence, cancellationToken);
 
-    public ValueTask<AcquireResult> HandOverAsync(GrainId grain, Fence fence, string silo, string activation, string? pending,
-        CancellationToken cancellationToken) => inner.HandOverAsync(grain, fence, silo, activation, pending, cancellationToken);
+    public async ValueTask<AcquireResult> HandOverAsync(GrainId grain, Fence fence, string silo, string activation, string? pending,
+        CancellationToken cancellationToken)
+    {
+        var fault = HandOverFault();
+        if (fault is not { Written: false })
+        {
+            var result = await inner.HandOverAsync(grain, fence, silo, activation, pending, cancellationToken);
+            if (fault is null)
+                return result;
+        }
+        throw fault.Value.Failure;
+    }
 
     public ValueTask<GrainLocation?> LocateAsync(GrainId grain, CancellationToken cancellationToken) =>
         inner.LocateAsync(grain, cancellationToken);
