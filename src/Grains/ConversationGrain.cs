@@ -17,6 +17,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     readonly CacheSpiller _spiller = new(services.Blobs, services.Codec, context, services.SpillLimit, services.Logger);
     readonly TurnGate _gate = new();
     ITimer? _unclaimed;
+    PendingClaims _claims = PendingClaims.None;
     (TurnId Turn, TurnPrompt Prompt)? _ready;
 
     /// <summary>Touched in the grain's turn only.</summary>
@@ -89,7 +90,8 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
             turn = turn.Created == default ? turn with { Created = services.Time.GetUtcNow() } : turn;
             live = new LiveTurn(turn, Context.Lease, services.Time);
             live.TryJoin();
-            var run = Context.CallAsync(() => _gate.RunAsync(() => RunAsync(new TurnRun(this, turn, live, origin))));
+            var run = _claims.Claim(turn.Id, () =>
+                Context.CallAsync(() => _gate.RunAsync(() => RunAsync(new TurnRun(this, turn, live, origin)))));
             if (run.IsFaulted)
                 throw run.Exception.InnerException!;
             _turns.Remove(turn.Id);
@@ -241,6 +243,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
             all = [.. _turns.Values];
         foreach (var turn in all)
             turn.Cancel();
+        _claims.End();
     }
 
     /// <summary>Writes a step and, once it is on disk, makes it this grain's state.</summary>
@@ -318,6 +321,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     void AwaitClaims(IReadOnlyList<StoredOperation> pending)
     {
         _unclaimed?.Dispose();
+        _claims = new PendingClaims(pending.Select(p => new TurnId(p.Id)), services.Time);
         if (pending.Count > 0)
         {
             _unclaimed = services.Time.CreateTimer(

@@ -15,6 +15,9 @@ static class Failures
     public static TurnFailure TooLarge { get; } = new(TurnError.InvalidRequest,
         $"The reply's events take more than {Limits.LiveTurnBytesMax} bytes: ask for fewer choices or log-probabilities.");
 
+    public static TurnFailure Overtaken { get; } = new(TurnError.ConversationMoved,
+        "The reply was broken off, and other turns came before it could go on: send the turn again.", null, Limits.RetryAfter);
+
     /// <summary>For an exception that is a bug.</summary>
     public static TurnFailure Broke { get; } = new(TurnError.Internal, "The turn failed by a fault of the silo: see its log.");
 

@@ -28,6 +28,9 @@ public static class Limits
     /// <summary>How long a turn that a dead owner left waits for somebody to ask for it, before it counts as failed.</summary>
     public static readonly TimeSpan UnclaimedTurn = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long other turns let it go first.</summary>
+    public static readonly TimeSpan PendingFirst = TimeSpan.FromSeconds(1.5);
+
     /// <summary>Times that the rest of a begun reply is offered to an engine that has no room, and the time between.</summary>
     public const int ResumeTries = 100;
     public static readonly TimeSpan ResumePause = TimeSpan.FromMilliseconds(50);

@@ -104,6 +104,9 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
     {
         var (plan, segments, prompt) = grain.ReadyFor(_turn) ?? TurnPrompt.Of(grain, _turn, model, live.Cancellation);
         Volatile.Write(ref _prompt, prompt);
+        // A beginning that was made from another history cannot go on as what it would have become.
+        if (origin.Shown is [TurnStarted shown, ..] && shown.PromptTokens != prompt.Length)
+            throw new TurnFailedException(Failures.Overtaken);
         _services.Prefixes.Saw(PrefixKey.Of(_turn.Tenant, _turn.Model, _turn.CacheSalt,
             [.. grain.Entries.Take(plan.Keep).Select(e => e.Item).Concat(plan.Added).Take(PrefixKey.ItemsMax)]));
 

@@ -111,8 +111,8 @@ public sealed class RoutedCluster : ICluster, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _silos.DisposeAsync();
         _parts.Metrics.Dispose();
+        await _silos.DisposeAsync();
     }
 
     async IAsyncEnumerable<TurnEvent> RelayAsync(TurnAsk ask, [EnumeratorCancellation] CancellationToken cancellationToken)

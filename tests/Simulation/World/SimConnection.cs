@@ -71,14 +71,21 @@ sealed class SimConnection
     void Arrive(Direction direction)
     {
         if (_network.IsCut(direction.From, direction.To))
+        {
             direction.Held++;
+        }
         else if (direction.UnderWay.TryDequeue(out var effect) && !direction.To.IsDead)
-            direction.To.Do(effect);
+        {
+            // What waits in a process is run in any order: so each takes what came first.
+            direction.Arrived.Enqueue(effect);
+            direction.To.Do(() => direction.Arrived.Dequeue()());
+        }
     }
 
     sealed record Direction(SimProcess From, SimProcess To)
     {
         public Queue<Action> UnderWay { get; } = [];
+        public Queue<Action> Arrived { get; } = [];
         public TimeSpan LastDue { get; set; }
         public int Held { get; set; }
     }

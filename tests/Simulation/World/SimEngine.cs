@@ -190,7 +190,7 @@ sealed class SimEngine(SimProcess process, ModelCard model) : ITokenEngine
 /// <summary>The one reply that follows from a prompt: letters, spaces, code points of two bytes, and an end.</summary>
 sealed class SimReply
 {
-    const int EndOneIn = 24;
+    const int EndOneIn = 64;
 
     readonly ModelCard _model;
     ulong _state;
@@ -213,7 +213,7 @@ sealed class SimReply
             : draw % EndOneIn == 0 ? _model.EosTokens[0]
             : (draw / EndOneIn) % 8 == 0 ? TokenOf(0xC3)
             : (draw / EndOneIn) % 8 == 1 ? TokenOf(' ')
-            : TokenOf('a' + (int)(draw / 256 % 26));
+            : TokenOf('a' + (int)(draw / 1024 % 26));
         Add(token);
         return token;
     }

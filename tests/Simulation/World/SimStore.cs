@@ -8,6 +8,8 @@ namespace Hearth.Simulation.Tests.World;
 /// <summary>The store's server: what it holds, and what is wrong with it.</summary>
 sealed class SimStoreServer
 {
+    readonly List<(MemoryImage Image, TimeSpan At)> _images = [];
+
     public SimStoreServer(SimWorld world, TimeProvider time) => (World, Memory) = (world, new MemoryStore(time));
 
     public SimWorld World { get; }
@@ -38,6 +40,23 @@ sealed class SimStoreServer
 
     /// <summary>Told of every call that the server ran: whose, which, its arguments, its result.</summary>
     public Action<SimProcess, string, object?[], object?> Ran { get; set; } = (_, _, _, _) => { };
+
+    /// <summary>Remembers the contents, for a restart that goes back to them.</summary>
+    public void Keep() => _images.Add((Memory.Image, World.Now));
+
+    /// <summary>What a disk may hold of it: its contents as they were some time ago.</summary>
+    /// <returns>The contents, and up to when they are whole.</returns>
+    public (MemoryImage Image, TimeSpan At) ImageBefore(TimeSpan ago)
+    {
+        if (ago == TimeSpan.Zero)
+            return (Memory.Image, World.Now);
+        for (var i = _images.Count - 1; ago < TimeSpan.MaxValue && i >= 0; i--)
+        {
+            if (_images[i].At <= World.Now - ago)
+                return _images[i];
+        }
+        return (MemoryImage.Empty, TimeSpan.Zero);
+    }
 
     public void Continue()
     {
@@ -200,6 +219,8 @@ sealed class SimStore(SimStoreServer server, SimProcess process) : IGrainStore, 
                 return;
             }
             var result = run().AsTask().GetAwaiter().GetResult();
+            if (isWrite && op != "beat")
+                server.Keep();
             server.Ran(process, op, arguments, result);
             Answer(() => answer.TrySetResult(result));
         }
