@@ -9,7 +9,22 @@ if ! command -v dotnet >/dev/null; then
   exit 1
 fi
 
-# NuGet packages come from the lock files; nothing else has to be installed for the tests of today.
+# The tests with real processes and faults use these; without them they skip themselves, and say so.
+missing=""
+for need in redis-server:redis-server nft:nftables ip:iproute2 faketime:faketime node:nodejs npm:npm; do
+  command -v "${need%%:*}" >/dev/null || [ -x "/usr/sbin/${need%%:*}" ] || missing+=" ${need##*:}"
+done
+if [ -n "$missing" ]; then
+  if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    # RUNLEVEL=1 keeps the package from starting a server of its own.
+    (apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing) \
+      >/dev/null 2>&1 || echo "Could not install$missing: tests that need them are skipped." >&2
+  else
+    echo "Missing$missing: tests that need them are skipped." >&2
+  fi
+fi
+
+# NuGet packages come from the lock files.
 dotnet restore Cluster.sln --locked-mode
 dotnet build Cluster.sln --no-restore -c Release --nologo -v quiet -clp:Summary
 

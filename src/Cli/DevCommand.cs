@@ -37,7 +37,7 @@ static class DevCommand
         {
             await cluster.StartAsync(cancellationToken);
             console.Say($"Ready: {string.Join(" and ", cluster.Urls)}");
-            console.Say($"Try: hearth chat --url {cluster.Urls.Last()}, then in its midst: hearth silo ls, hearth conv ls, hearth silo drain silo-0.");
+            console.Say($"Try: hearth chat --url {cluster.Urls.Last()}, and in its midst hearth silo drain silo-0 --url {cluster.Urls.First()}");
             await Hosting.StopAskedAsync(cancellationToken);
         }
         catch (OperationCanceledException)

@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Hearth.Actors;
 using Hearth.Actors.History;
@@ -27,6 +28,7 @@ public sealed class ClusterSilo : IAsyncDisposable
     readonly TcpPeerNetwork _network;
     readonly ModelHost _model;
     readonly LocalCluster _cluster;
+    readonly Placer _placer;
     readonly TaskCompletionSource _drainAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     PeerServer? _server;
 
@@ -40,11 +42,14 @@ public sealed class ClusterSilo : IAsyncDisposable
         var members = _history is null ? store.Membership : new RecordingMembershipStore(store.Membership, _history);
         _watcher = new MembershipWatcher(members, options.Membership, time, _logger);
         _member = new SiloMember(members, options.Membership, () => _cluster!.Load, time, _logger);
+        _placer = new Placer(_watcher, new Random(RandomNumberGenerator.GetInt32(int.MaxValue)), time);
         _network = new TcpPeerNetwork(options.Identity, time);
         _cluster = new LocalCluster(
             new GrainHostOptions { Silo = Id, SiloIsGone = _watcher.IsGoneAsync, Lease = _member.Lease },
             _history is null ? store.Grains : new RecordingGrainStore(store.Grains, _history),
-            _history is null ? store.Blobs : new RecordingBlobStore(store.Blobs, _history), _model.Catalog, time, loggers.CreateLogger("Hearth.Grains"), options.ReadSpill());
+            _history is null ? store.Blobs : new RecordingBlobStore(store.Blobs, _history),
+            _model.Catalog, time, loggers.CreateLogger("Hearth.Grains"), options.ReadSpill(),
+            new SiloPeers { Network = _network, Find = Find, Choose = (model, except) => _placer.Place(model, 0, except) });
         _member.Revalidate = RevalidateAsync;
     }
 
@@ -146,6 +151,9 @@ public sealed class ClusterSilo : IAsyncDisposable
             new SiloEntry(Id, Address, SiloStatus.Joining,
                 JsonSerializer.Serialize(description, ContractsJson.Default.SiloDescription)), cancellationToken);
     }
+
+    SiloEntry? Find(string silo) =>
+        _watcher.View.Silos.FirstOrDefault(s => (s.Id == silo || s.Name == silo) && s.Status == SiloStatus.Active);
 
     /// <summary>The store is another one than before: who is in it no more begins anew.</summary>
     async Task RevalidateAsync(CancellationToken cancellationToken)

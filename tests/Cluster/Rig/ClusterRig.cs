@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Hearth.Cluster.Tests.Faults;
 using Hearth.Tests.Shared;
 
@@ -27,9 +29,8 @@ public sealed record RigOptions
 public sealed class ClusterRig : IAsyncDisposable
 {
     readonly RigOptions _options;
-    readonly List<HearthNode> _nodes = [];
-    readonly List<HearthNode> _all = [];
-    readonly Dictionary<HearthNode, GatewayClient?> _clients = [];
+    readonly ConcurrentDictionary<HearthNode, GatewayClient?> _clients = new();
+    ImmutableList<HearthNode> _nodes = [];
     int _silos, _gateways;
 
     ClusterRig(RigOptions options, RedisServer redis)
@@ -43,8 +44,10 @@ public sealed class ClusterRig : IAsyncDisposable
     public FaultProxy? RedisProxy { get; }
     public string RedisAddress => RedisProxy?.Address ?? $"{_options.RedisHost}:{Redis.Port}";
 
-    public IReadOnlyList<HearthNode> Silos => [.. _nodes.Where(n => !_clients.ContainsKey(n) && !n.HasExited)];
-    public IReadOnlyList<HearthNode> Gateways => [.. _nodes.Where(n => _clients.ContainsKey(n) && !n.HasExited)];
+    /// <summary>Those that serve.</summary>
+    public IReadOnlyList<HearthNode> Silos => [.. Serving.Where(n => !_clients.ContainsKey(n))];
+    public IReadOnlyList<HearthNode> Gateways => [.. Serving.Where(n => _clients.TryGetValue(n, out var client) && client is not null)];
+    IEnumerable<HearthNode> Serving => _nodes.Where(n => n.Ready.IsCompletedSuccessfully && !n.HasExited);
 
     public static async Task<ClusterRig> StartAsync(RigOptions options, CancellationToken cancellationToken)
     {
@@ -84,17 +87,18 @@ public sealed class ClusterRig : IAsyncDisposable
     public HearthNode LaunchSilo(string? name = null, IEnumerable<string>? flags = null,
         IReadOnlyDictionary<string, string>? environment = null, IEnumerable<string>? enter = null)
     {
-        name ??= $"silo-{_silos++}";
+        name ??= $"silo-{Interlocked.Increment(ref _silos)}";
         return Keep(HearthNode.Start(
             name, ["silo", "--redis", RedisAddress, "--name", name, .. _options.SiloFlags, .. flags ?? []], With(environment), enter));
     }
 
     public HearthNode LaunchGateway(string url = "http://127.0.0.1:0", IEnumerable<string>? flags = null, IEnumerable<string>? enter = null)
     {
-        var name = $"gateway-{_gateways++}";
-        var node = Keep(HearthNode.Start(
-            name, ["gateway", "--redis", RedisAddress, "--urls", url, .. flags ?? []], With(null), enter));
+        var name = $"gateway-{Interlocked.Increment(ref _gateways)}";
+        var node = HearthNode.Start(
+            name, ["gateway", "--redis", RedisAddress, "--urls", url, .. flags ?? []], With(null), enter);
         _clients[node] = null;
+        Keep(node);
         return node;
     }
 
@@ -152,15 +156,11 @@ public sealed class ClusterRig : IAsyncDisposable
     }
 
     /// <summary>Everything that every process wrote, for the report of a failed test.</summary>
-    public string Logs()
-    {
-        lock (_all)
-            return string.Join('\n', _all.Select(n => $"=== {n.Name} (pid {n.Pid}{(n.HasExited ? $", ended {n.ExitCode}" : "")})\n{n.Output}"));
-    }
+    public string Logs() => string.Join('\n', _nodes.Select(n => $"=== {n.Name} (pid {n.Pid}{(n.HasExited ? $", ended {n.ExitCode}" : "")})\n{n.Output}"));
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var node in _all)
+        foreach (var node in _nodes)
         {
             node.Resume();
             await node.DisposeAsync();
@@ -178,9 +178,7 @@ public sealed class ClusterRig : IAsyncDisposable
 
     HearthNode Keep(HearthNode node)
     {
-        _nodes.Add(node);
-        lock (_all)
-            _all.Add(node);
+        ImmutableInterlocked.Update(ref _nodes, nodes => nodes.Add(node));
         return node;
     }
 }

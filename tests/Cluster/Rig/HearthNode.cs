@@ -20,6 +20,7 @@ public sealed partial class HearthNode : IAsyncDisposable
     /// <summary>The name of the process, and of the silo in it.</summary>
     public string Name { get; }
     public int Pid => _process.Id;
+    public bool Stopping { get; private set; }
     public bool HasExited => _process.HasExited;
     public int ExitCode => _process.ExitCode;
 
@@ -96,7 +97,13 @@ public sealed partial class HearthNode : IAsyncDisposable
 
     public void Pause() => Signal("STOP");
     public void Resume() => Signal("CONT");
-    public void Terminate() => Signal("TERM");
+
+    /// <summary>SIGTERM. What stands for a load balancer sends nothing more there.</summary>
+    public void Terminate()
+    {
+        Stopping = true;
+        Signal("TERM");
+    }
 
     /// <summary>Waits for its end and gives the exit code.</summary>
     public async Task<int> EndAsync(TimeSpan patience, CancellationToken cancellationToken)

@@ -33,6 +33,9 @@ public sealed class LiveReply(HttpResponseMessage response, Stream stream) : IDi
     public string? Error { get; private set; }
     public JsonNode? Usage { get; private set; }
 
+    /// <summary>Told of every chunk: the event's id, what kind of chunk it is, and its text.</summary>
+    public Action<string, string, string>? OnEvent { get; set; }
+
     /// <summary>Reads until this much text has come or the stream has ended.</summary>
     public async Task<bool> ReadAsync(int pieces, CancellationToken cancellationToken)
     {
@@ -70,6 +73,7 @@ public sealed class LiveReply(HttpResponseMessage response, Stream stream) : IDi
             if (line == "data: [DONE]")
             {
                 IsDone = true;
+                OnEvent?.Invoke(LastId, "finished", "");
                 return false;
             }
             Take(JsonNode.Parse(line[6..])!, line);
@@ -83,13 +87,15 @@ public sealed class LiveReply(HttpResponseMessage response, Stream stream) : IDi
         if (chunk["error"] is not null)
             Error = line;
         Usage = chunk["usage"] ?? Usage;
-        if (chunk["choices"] is not JsonArray { Count: > 0 } choices)
+        if (Error is not null || chunk["choices"] is not JsonArray { Count: > 0 } choices)
             return;
         FinishReason = choices[0]!["finish_reason"]?.GetValue<string>() ?? FinishReason;
-        if (choices[0]!["delta"]?["content"]?.GetValue<string>() is { Length: > 0 } text)
+        var text = choices[0]!["delta"]?["content"]?.GetValue<string>() ?? "";
+        if (text.Length > 0)
         {
             _text.Append(text);
             Pieces++;
         }
+        OnEvent?.Invoke(LastId, FinishReason is null ? "delta" : "choice", text);
     }
 }
