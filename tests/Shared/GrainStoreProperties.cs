@@ -8,7 +8,7 @@ namespace Hearth.Tests.Shared;
 /// <summary>What every grain store must do. A store's own test class gives the store.</summary>
 public abstract class GrainStoreProperties
 {
-    static readonly GrainId Grain = new("tenant", "conversation");
+    protected static readonly GrainId Grain = new("tenant", "conversation");
 
     protected static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -260,4 +260,33 @@ public abstract class GrainStoreProperties
         JournalKeep = 0,
         State = "state"u8.ToArray(),
     };
+}
+
+/// <summary>What a store that many threads call must do besides.</summary>
+public abstract class SharedGrainStoreProperties : GrainStoreProperties
+{
+    /// <summary>INV-01: an epoch has one activation, and none is left out, however many take the grain from each other.</summary>
+    [Fact]
+    public async Task OfManyWhoTakeOverAgainAndAgainEachEpochHasOne()
+    {
+        var granted = await Task.WhenAll(Enumerable.Range(0, 8).Select(async i =>
+        {
+            List<(long Epoch, string Activation)> mine = [];
+            for (var n = 0; n < 20; n++)
+            {
+                await Task.Yield();
+                var owner = (await Store.LocateAsync(Grain, Stop))?.Owner;
+                var (silo, activation) = ($"s{i}", $"a{i}-{n}");
+                var result = n % 4 == 3 && owner is not null
+                    ? await Store.HandOverAsync(Grain, new Fence(owner.Epoch, owner.Activation), silo, activation, null, Stop)
+                    : await Store.AcquireAsync(Grain, silo, activation, owner?.Activation, Stop);
+                if (result.Outcome == AcquireOutcome.Acquired)
+                    mine.Add((result.Epoch, activation));
+            }
+            return mine;
+        }));
+        var epochs = granted.SelectMany(g => g).OrderBy(g => g.Epoch).ToList();
+        Assert.Equal(Enumerable.Range(1, epochs.Count).Select(e => (long)e), epochs.Select(e => e.Epoch));
+        Assert.Equal(epochs[^1].Activation, (await Store.LocateAsync(Grain, Stop))!.Owner!.Activation);
+    }
 }

@@ -75,6 +75,12 @@ public abstract class MembershipStoreProperties
         Assert.Equal(BeatOutcome.Unknown, (await Store.BeatAsync("s1/1", default, Stop)).Outcome);
     }
 
+    protected static SiloEntry Silo(string id) => new(id, "10.0.0.1:7000", SiloStatus.Joining, "{}");
+}
+
+/// <summary>What a table that many threads and processes change must do besides.</summary>
+public abstract class SharedMembershipStoreProperties : MembershipStoreProperties
+{
     /// <summary>Whoever reads sees versions that only grow; each change makes it one higher, none is lost.</summary>
     [Fact]
     public async Task ChangesByManyAtOnceAreCountedOneByOne()
@@ -112,6 +118,4 @@ public abstract class MembershipStoreProperties
             }
         }
     }
-
-    static SiloEntry Silo(string id) => new(id, "10.0.0.1:7000", SiloStatus.Joining, "{}");
 }

@@ -23,6 +23,8 @@ public sealed class RedisServer : IDisposable
     public int Port { get; }
     public string Address => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Port}");
 
+    public string DirectoryPath => _directory.FullName;
+
     /// <summary>The append-only file that a restart reads.</summary>
     public string LogPath => Directory.GetFiles(_directory.FullName, "*.incr.aof", SearchOption.AllDirectories).Single();
 

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Hearth.Actors.Tests.Storage;
 
-public sealed class EmbeddedGrainStoreTests : GrainStoreProperties, IDisposable
+public sealed class EmbeddedGrainStoreTests : SharedGrainStoreProperties, IDisposable
 {
     readonly TemporaryDirectory _directory = new();
     readonly EmbeddedStore _store;

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using Hearth.Actors.Membership;
 using Hearth.Actors.Storage;
 using Hearth.Actors.Storage.Redis;
@@ -67,6 +69,61 @@ public sealed class RedisFaultTests
         Assert.Equal(AcquireOutcome.Deleted, (await store.Grains.AcquireAsync(Grain, "s1", "b", null, Stop)).Outcome);
         server.Ask("CONFIG", "SET", "maxmemory", "0");
         Assert.Equal(1, (await store.Grains.AcquireAsync(new GrainId("tenant", "new"), "s1", "b", null, Stop)).Epoch);
+    }
+
+    /// <summary>INV-31. Beats are refused like all writes, so nobody may see that they have stopped: all would be declared dead when
+    /// the disk is well again.</summary>
+    [Fact]
+    public async Task AServerWhoseDiskFailsRefusesWritesAndLooksAtBeats()
+    {
+        using var server = RedisServer.Start();
+        await using var store = await ConnectAsync(server.Address);
+        await store.Membership.JoinAsync(new SiloEntry("s1/1", "a:1", SiloStatus.Active, "{}"), Stop);
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        var inTheWay = Directory.CreateDirectory(Path.Combine(server.DirectoryPath, "dump.rdb"));
+        server.Ask("CONFIG", "SET", "save", "3600 1000000");
+        server.Ask("BGSAVE");
+        while (!server.Ask("INFO", "persistence").Contains("rdb_last_bgsave_status:err", StringComparison.Ordinal))
+            await Task.Yield();
+        foreach (var call in new Func<Task>[]
+        {
+            () => store.Grains.CommitAsync(Grain, Fence, Step(0, "x"), Stop).AsTask(),
+            () => store.Membership.BeatAsync("s1/1", default, Stop).AsTask(),
+            () => store.Membership.DeclareDeadAsync("s1/1", 0, Stop).AsTask(),
+            () => store.Membership.ReadAsync(Stop).AsTask(),
+        })
+        {
+            var refusal = await Assert.ThrowsAsync<StoreException>(call);
+            Assert.False(refusal.OutcomeUnknown);
+            Assert.Contains("disk", refusal.Message, StringComparison.Ordinal);
+        }
+        Assert.Empty((await store.Grains.ReadAsync(Grain, Stop))!.Log);
+        inTheWay.Delete();
+        server.Ask("CONFIG", "SET", "save", "");
+        Assert.Equal(CommitOutcome.Done, (await store.Grains.CommitAsync(Grain, Fence, Step(0, "x"), Stop)).Outcome);
+        Assert.Equal(BeatOutcome.Alive, (await store.Membership.BeatAsync("s1/1", default, Stop)).Outcome);
+    }
+
+    [Fact]
+    public async Task AServerThatIsBusyWithAScriptRefuses()
+    {
+        using var server = RedisServer.Start("--busy-reply-threshold", "10");
+        await using var store = await ConnectAsync(server.Address);
+        await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
+        var busy = Task.Run(() => server.Ask("EVAL", "while true do end", "0"), Stop);
+        StoreException refusal;
+        do
+        {
+            refusal = await Assert.ThrowsAsync<StoreException>(async () =>
+            {
+                while (true)
+                    await store.Grains.CommitAsync(Grain, Fence, Step(0, "x") with { Keep = 9 }, Stop);
+            });
+        } while (refusal.OutcomeUnknown);
+        Assert.Contains("SCRIPT KILL", refusal.Message, StringComparison.Ordinal);
+        server.Ask("SCRIPT", "KILL");
+        await busy;
+        Assert.Empty((await EventuallyAsync(() => store.Grains.ReadAsync(Grain, Stop).AsTask()))!.Log);
     }
 
     /// <summary>INV-08: a server that lost its last writes grants an epoch twice: only the activation keeps the first out.</summary>
@@ -167,6 +224,26 @@ public sealed class RedisFaultTests
             await EventuallyAsync(() => store.Grains.CommitAsync(Grain, Fence, step, Stop).AsTask()));
         Assert.Equal("x"u8.ToArray(), Assert.Single((await store.Grains.ReadAsync(Grain, Stop))!.Log));
         Assert.Equal(Grain, await store.Grains.FindAsync("tenant", "k", Stop));
+    }
+
+    /// <summary>As behind a firewall that drops: nobody says no, and a plain connect would wait for minutes.</summary>
+    [Fact]
+    public async Task AServerThatTakesNoConnectionIsGivenUpInTime()
+    {
+        using var deaf = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        deaf.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        deaf.Listen(0);
+        var address = (IPEndPoint)deaf.LocalEndPoint!;
+        using var first = new TcpClient("127.0.0.1", address.Port);
+        using var redis = new RedisThread(RedisConnector.Parse($"{address}"), "test", Patience, TimeProvider.System);
+        for (var i = 0; i < 3; i++)
+        {
+            var call = Stopwatch.StartNew();
+            var failure = await Assert.ThrowsAsync<StoreException>(
+                () => redis.RunAsync(RedisScript.ReadMembers, new RedisKeys("test").Members, [], Stop));
+            Assert.False(failure.OutcomeUnknown);
+            Assert.InRange(call.Elapsed, TimeSpan.Zero, Patience + TimeSpan.FromMilliseconds(200));
+        }
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class SharedRedis : IDisposable
     public void Dispose() => Server.Dispose();
 }
 
-public sealed class RedisGrainStoreTests(SharedRedis redis) : GrainStoreProperties, IClassFixture<SharedRedis>, IAsyncLifetime
+public sealed class RedisGrainStoreTests(SharedRedis redis) : SharedGrainStoreProperties, IClassFixture<SharedRedis>, IAsyncLifetime
 {
     RedisStore? _store;
 
@@ -33,7 +33,7 @@ public sealed class RedisGrainStoreTests(SharedRedis redis) : GrainStoreProperti
 }
 
 public sealed class RedisMembershipStoreTests(SharedRedis redis)
-    : MembershipStoreProperties, IClassFixture<SharedRedis>, IAsyncLifetime
+    : SharedMembershipStoreProperties, IClassFixture<SharedRedis>, IAsyncLifetime
 {
     RedisStore? _store;
 

@@ -50,25 +50,29 @@ sealed partial class RedisConnector : IDisposable
     /// <exception cref="StoreException">It cannot be reached, or is not fit.</exception>
     public async Task<ConnectionMultiplexer> OpenAsync(CancellationToken cancellationToken)
     {
-        ConnectionMultiplexer? connection = null;
+        var opening = ConnectionMultiplexer.ConnectAsync(_options.Clone());
         try
         {
-            var opening = ConnectionMultiplexer.ConnectAsync(_options.Clone());
-            _ = opening.ContinueWith(t => t.Exception, TaskScheduler.Default);
-            connection = await opening.WaitAsync(_timeout * 3, _time, cancellationToken);
+            var connection = await opening.WaitAsync(_timeout * 3, _time, cancellationToken);
             await CheckAsync(connection, cancellationToken);
             return connection;
         }
-        catch (Exception e) when (e is RedisException or TimeoutException or ObjectDisposedException)
+        catch (Exception e)
         {
-            connection?.Close(allowCommandsToComplete: false);
-            throw await FailedAsync(e, cancellationToken);
-        }
-        catch
-        {
-            connection?.Close(allowCommandsToComplete: false);
+            // It may still come to be after its time.
+            _ = opening.ContinueWith(Discard, TaskScheduler.Default);
+            if (e is RedisException or TimeoutException or ObjectDisposedException)
+                throw await FailedAsync(e, cancellationToken);
             throw;
         }
+    }
+
+    static void Discard(Task<ConnectionMultiplexer> opening)
+    {
+        if (opening.IsCompletedSuccessfully)
+            opening.Result.Close(allowCommandsToComplete: false);
+        else
+            _ = opening.Exception;
     }
 
     async Task<StoreException> FailedAsync(Exception e, CancellationToken cancellationToken)
