@@ -7,6 +7,7 @@ var verbs = new Dictionary<string, Func<string[], Task>>
     ["peers"] = PeersBench.RunAsync,
     ["routing"] = RoutingBench.RunAsync,
     ["streams"] = StreamsBench.RunAsync,
+    ["detection"] = DetectionBench.RunAsync,
 };
 if (args is not [var verb, .. var rest] || !verbs.TryGetValue(verb, out var run))
 {

@@ -1,6 +1,7 @@
 namespace Hearth.Actors.Membership;
 
-/// <summary>One thread that runs an asynchronous loop with all its continuations and timers, and needs no other thread for it.</summary>
+/// <summary>One thread that runs an asynchronous loop with all its continuations and timers, and needs no other thread for
+/// it.</summary>
 sealed class BeatThread(string name) : SynchronizationContext
 {
     readonly object _lock = new();
@@ -14,8 +15,12 @@ sealed class BeatThread(string name) : SynchronizationContext
     public Task RunAsync(Func<Task> loop)
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var thread = new Thread(() => Run(loop, ended)) { IsBackground = true, Name = name, Priority = ThreadPriority.AboveNormal };
-        thread.Start();
+        new Thread(() => Run(loop, ended))
+        {
+            IsBackground = true,
+            Name = name,
+            Priority = ThreadPriority.AboveNormal,
+        }.Start();
         return ended.Task;
     }
 

@@ -1,8 +1,9 @@
 namespace Hearth.Actors.Membership;
 
-/// <summary>Tells which silos' leases have run out, from the reads of one observer. Their own lease began when their last beat was
-/// sent, so it has ended once that beat has stood unchanged for a lease after it was first seen: no clocks are compared.
-/// An observer that paused, or could not reach the store, knows nothing of the time between and begins anew. No I/O, no clock.</summary>
+/// <summary>Tells which silos' leases have run out, from the reads of one observer. Their own lease began when their last beat
+/// was sent, so it has ended once that beat has stood unchanged for a lease after it was first seen: no clocks are compared.
+/// An observer that paused, or could not reach the store, knows nothing of the time between and begins anew. No I/O, no
+/// clock.</summary>
 sealed class DeathWatch(MembershipOptions options, TimeProvider time)
 {
     readonly Dictionary<string, Sighting> _sightings = [];

@@ -1,7 +1,7 @@
 namespace Hearth.Actors.Membership;
 
-/// <summary>A silo's right to act, on its own monotonic clock: it ends before anyone may take over. It can end at any moment, so it is
-/// asked last, right before what others could see, and again after every await. Thread-safe.</summary>
+/// <summary>A silo's right to act, on its own monotonic clock: it ends before anyone may take over. It can end at any moment,
+/// so it is asked last, right before what others could see, and again after every await. Thread-safe.</summary>
 public sealed class Lease
 {
     const long Never = long.MinValue;

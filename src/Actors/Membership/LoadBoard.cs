@@ -18,7 +18,8 @@ sealed partial class LoadBoard(ILogger logger)
     {
         foreach (var (silo, beat) in seen.Beats)
         {
-            if (beat.Load.Length > 0 && !(_loads.TryGetValue(silo, out var known) && known.Told.AsSpan().SequenceEqual(beat.Load)))
+            var isKnown = _loads.TryGetValue(silo, out var known) && known.Told.AsSpan().SequenceEqual(beat.Load);
+            if (beat.Load.Length > 0 && !isKnown)
                 _loads[silo] = (beat.Load, Read(silo, beat.Load));
         }
         foreach (var gone in _loads.Keys.Where(silo => !seen.Beats.ContainsKey(silo)))

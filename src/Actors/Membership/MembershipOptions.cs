@@ -9,7 +9,8 @@ public sealed record MembershipOptions
     /// <summary>Time between beats.</summary>
     public TimeSpan Beat { get; init; } = TimeSpan.FromSeconds(0.25);
 
-    /// <summary>How much earlier than its lease's end a silo stops by itself: clocks may differ in speed by Margin / Lease.</summary>
+    /// <summary>How much earlier than its lease's end a silo stops by itself: clocks may differ in speed by Margin /
+    /// Lease.</summary>
     public TimeSpan Margin { get; init; } = TimeSpan.FromSeconds(0.3);
 
     /// <summary>Time between two looks at the table.</summary>

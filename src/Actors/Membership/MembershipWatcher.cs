@@ -44,7 +44,8 @@ public sealed partial class MembershipWatcher : IAsyncDisposable
     public bool IsCurrent =>
         _view != MembershipView.Empty && _time.GetElapsedTime(Volatile.Read(ref _lastRead)) < _options.Lease;
 
-    /// <summary>Completes with the next view that is newer than the given one. None is missed, though those in between may be.</summary>
+    /// <summary>Completes with the next view that is newer than the given one. None is missed, though those in between may
+    /// be.</summary>
     public async Task<MembershipView> NextAsync(MembershipView after, CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stop.Token);
@@ -83,8 +84,9 @@ public sealed partial class MembershipWatcher : IAsyncDisposable
         return await asked.Task.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Whether a silo is gone for good, with its lease: dead, or in no row of a table that was read after the question came up
-    /// (and was there for a lease already: a store that lost its rows does not end the leases of the silos that it forgot).</summary>
+    /// <summary>Whether a silo is gone for good, with its lease: dead, or in no row of a table that was read after the
+    /// question came up (and was there for a lease already: a store that lost its rows does not end the leases of the silos
+    /// that it forgot).</summary>
     /// <exception cref="StoreException">The store did not answer.</exception>
     public async ValueTask<bool> IsGoneAsync(string silo, CancellationToken cancellationToken)
     {
@@ -259,7 +261,8 @@ public sealed partial class MembershipWatcher : IAsyncDisposable
         Message = "Silo {Silo} is declared dead: its beat stood at {Beat} for {Seconds} s")]
     static partial void LogDead(ILogger logger, string silo, long beat, double seconds);
 
-    [LoggerMessage(EventId = 121, Level = LogLevel.Warning, Message = "The table of silos cannot be read; nobody is declared dead")]
+    [LoggerMessage(EventId = 121, Level = LogLevel.Warning,
+        Message = "The table of silos cannot be read; nobody is declared dead")]
     static partial void LogAway(ILogger logger, Exception exception);
 
     [LoggerMessage(EventId = 122, Level = LogLevel.Information, Message = "The table of silos can be read again")]

@@ -6,8 +6,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Hearth.Actors.Membership;
 
-/// <summary>A silo's own part in the membership: joins, beats, stops itself in time, leaves. On the system's clock the beats have a
-/// thread of their own, so that they go on when the thread pool is starved; on any other clock they are plain asynchronous code.</summary>
+/// <summary>A silo's own part in the membership: joins, beats, stops itself in time, leaves. On the system's clock the beats
+/// have a thread of their own, so that they go on when the thread pool is starved; on any other clock they are plain
+/// asynchronous code.</summary>
 public sealed partial class SiloMember : IAsyncDisposable
 {
     readonly IMembershipStore _store;
@@ -37,16 +38,16 @@ public sealed partial class SiloMember : IAsyncDisposable
 
     public Lease Lease { get; }
 
-    /// <summary>The id of this silo now. It changes only while the lease is not held, before <see cref="Revalidate"/> is called: when the
-    /// store came back without this silo's row, the silo joins again under a new generation.</summary>
+    /// <summary>The id of this silo now. It changes only while the lease is not held, before <see cref="Revalidate"/> is
+    /// called: when the store came back without this silo's row, the silo joins again under a new generation.</summary>
     public string Silo => _self?.Id ?? throw new InvalidOperationException("The silo has not joined.");
 
     /// <summary>Completes when this silo was declared dead: the process must end.</summary>
     public Task Died => _died.Task;
 
     /// <summary>Called when the store is another one than before (restarted, rolled back, failed over): what is owned must be
-    /// checked against it. If <see cref="Silo"/> is another one too, nothing is owned any more. While it runs the lease is not held.
-    /// After a <see cref="StoreException"/> it is called again.</summary>
+    /// checked against it. If <see cref="Silo"/> is another one too, nothing is owned any more. While it runs the lease is not
+    /// held. After a <see cref="StoreException"/> it is called again.</summary>
     public Func<CancellationToken, Task> Revalidate { get; set; } = _ => Task.CompletedTask;
 
     /// <summary>The part of a silo's id that every start of a process makes anew: 8 hex digits.</summary>
@@ -78,7 +79,8 @@ public sealed partial class SiloMember : IAsyncDisposable
         await _store.SetStatusAsync(Silo, status, cancellationToken);
     }
 
-    /// <summary>Leaves for good: only after everything owned was given back. The lease is over, and <see cref="Died"/> does not complete.</summary>
+    /// <summary>Leaves for good: only after everything owned was given back. The lease is over, and <see cref="Died"/> does
+    /// not complete.</summary>
     /// <exception cref="StoreException">The store did not answer: the others will notice that the beats have ended.</exception>
     public async ValueTask LeaveAsync(CancellationToken cancellationToken)
     {
@@ -162,8 +164,10 @@ public sealed partial class SiloMember : IAsyncDisposable
 
     void Take(BeatResult result, long sent)
     {
-        if (result.Outcome != BeatOutcome.Alive)
-            throw new LeaseLostException($"Silo {Silo} {(result.Outcome == BeatOutcome.Dead ? "was declared dead" : "is in the table no more")}.");
+        if (result.Outcome == BeatOutcome.Dead)
+            throw new LeaseLostException($"Silo {Silo} was declared dead.");
+        if (result.Outcome == BeatOutcome.Unknown)
+            throw new LeaseLostException($"Silo {Silo} is in the table no more.");
         if (_incarnation == "")
             _validFor = result.Incarnation; // its first beat: it owns nothing yet
         if (result.Incarnation != _incarnation)
@@ -186,8 +190,8 @@ public sealed partial class SiloMember : IAsyncDisposable
         _incarnation = incarnation;
     }
 
-    /// <summary>The store came back without this silo's row. Others may take over what the old id owned as soon as a lease is over,
-    /// so it owns nothing from now on, and its new id stands in the table before anybody here can use it.</summary>
+    /// <summary>The store came back without this silo's row. Others may take over what the old id owned as soon as a lease is
+    /// over, so it owns nothing from now on, and its new id stands in the table before anybody here can use it.</summary>
     async Task RejoinAsync(string incarnation)
     {
         Lease.Suspend();

@@ -2,8 +2,9 @@ using Hearth.Actors.Membership;
 
 namespace Hearth.Actors.Placement;
 
-/// <summary>Where a new activation goes: among two random silos and two that have its prefix, the one with most room and least work.
-/// Two random choices keep the loads even although they are told late: the best of all would draw everybody at once.</summary>
+/// <summary>Where a new activation goes: among two random silos and two that have its prefix, the one with most room and least
+/// work. Two random choices keep the loads even although they are told late: the best of all would draw everybody at
+/// once.</summary>
 public static class PlacementRule
 {
     // In units of one running reply. A waiting one means that there is no room: it weighs double.
@@ -15,7 +16,8 @@ public static class PlacementRule
     // Keeps idle conversations even where nothing else differs: a hundred of them weigh one reply.
     const double ActivationWeight = 0.01;
 
-    // A known prefix saves its prefill, about what two or three running replies cost a new one; a clearly busier silo is not worth it.
+    // A known prefix saves its prefill, about what two or three running replies cost a new one; a clearly busier silo is not
+    // worth it.
     const double PrefixWeight = 3;
 
     /// <param name="prefix">Key of what the conversation begins with; 0 for nothing known.</param>

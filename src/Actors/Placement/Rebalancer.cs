@@ -5,9 +5,9 @@ namespace Hearth.Actors.Placement;
 /// <param name="Count">Conversations to move there now.</param>
 public readonly record struct RebalanceMove(SiloEntry Target, int Count);
 
-/// <summary>Tells a silo how many conversations it should give away, and to whom. Each silo plans for its own surplus over its fair
-/// share only, so nobody leads and no two plans meet: all surpluses together are all deficits. It begins late and goes on to the end,
-/// so that loads that sway move nothing. No I/O.</summary>
+/// <summary>Tells a silo how many conversations it should give away, and to whom. Each silo plans for its own surplus over its
+/// fair share only, so nobody leads and no two plans meet: all surpluses together are all deficits. It begins late and goes on
+/// to the end, so that loads that sway move nothing. No I/O.</summary>
 /// <param name="random">Not shared with others.</param>
 public sealed class Rebalancer(TimeProvider time, Random random)
 {
@@ -29,7 +29,8 @@ public sealed class Rebalancer(TimeProvider time, Random random)
     /// <summary>To be asked again and again; says nothing while the cluster changes, and at most
     /// <see cref="Limits.RebalanceMovesPerMinute"/>.</summary>
     /// <param name="activations">Of this silo, now.</param>
-    /// <param name="movable">How many of them have stayed here long enough, <see cref="Limits.RebalanceStay"/>, to be moved again.</param>
+    /// <param name="movable">How many of them have stayed here long enough, <see cref="Limits.RebalanceStay"/>, to be moved
+    /// again.</param>
     public IReadOnlyList<RebalanceMove> Plan(
         MembershipView view, Func<string, SiloLoad> load, string self, int activations, int movable)
     {

@@ -15,7 +15,8 @@ public sealed record SiloLoad
     /// <summary>Blocks of running sequences and of kept caches.</summary>
     public int BlocksUsed { get; init; }
 
-    /// <summary>Keys of prefixes that it computed lately, newest first: a conversation that begins with one is cheap there.</summary>
+    /// <summary>Keys of prefixes that it computed lately, newest first: a conversation that begins with one is cheap
+    /// there.</summary>
     public IReadOnlyList<ulong> Prefixes { get; init; } = [];
 }
 

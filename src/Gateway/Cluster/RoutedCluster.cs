@@ -23,7 +23,7 @@ public sealed class RoutedCluster : ICluster, IAsyncDisposable
         TimeProvider time, ILogger logger)
     {
         _store = store;
-        _silos = new SiloTable(watcher, random);
+        _silos = new SiloTable(watcher, random, time);
         var router = new Router(store, _silos, new OwnerCache(Limits.OwnersCached));
         _parts = new RelayParts(router, _silos, network, options, new RoutingMetrics(_silos), time, logger);
         _conversations = new Conversations(_parts, store);

@@ -13,14 +13,13 @@ sealed class SiloTable : IAsyncDisposable
     readonly ConcurrentDictionary<string, SiloDescription> _descriptions = new();
     readonly ConcurrentDictionary<string, CancellationTokenSource> _lives = new();
     readonly CancellationTokenSource _stop = new();
-    readonly Lock _drawing = new();
-    readonly Random _random;
+    readonly Placer _placer;
     readonly Task _following;
     volatile ModelsOfView _models = new(MembershipView.Empty, []);
 
-    public SiloTable(MembershipWatcher watcher, Random random)
+    public SiloTable(MembershipWatcher watcher, Random random, TimeProvider time)
     {
-        (_watcher, _random) = (watcher, random);
+        (_watcher, _placer) = (watcher, new Placer(watcher, random, time));
         _following = FollowAsync();
     }
 
@@ -56,13 +55,8 @@ sealed class SiloTable : IAsyncDisposable
         Living.FirstOrDefault(s => s.Id == idOrName) ?? Living.LastOrDefault(s => s.Name == idOrName);
 
     /// <summary>Where a conversation goes that nobody has; null if no active silo serves the model.</summary>
-    public SiloEntry? Place(string model, ulong prefix, IReadOnlyCollection<string> except)
-    {
-        lock (_drawing)
-        {
-            return PlacementRule.Choose(View, _watcher.LoadOf, model, prefix, except, _random);
-        }
-    }
+    public SiloEntry? Place(string model, ulong prefix, IReadOnlyCollection<string> except) =>
+        _placer.Place(model, prefix, except);
 
     /// <summary>Cancelled as soon as the silo is known to be gone for good.</summary>
     public CancellationToken LifeOf(SiloEntry silo)

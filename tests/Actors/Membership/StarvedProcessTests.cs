@@ -85,7 +85,8 @@ public sealed class StarvedProcessTests(SharedRedis redis)
         return member;
     }
 
-    /// <summary>Fills the thread pool with work that never yields, so that every core burns and no callback runs, until disposed of.</summary>
+    /// <summary>Fills the thread pool with work that never yields, so that every core burns and no callback runs, until
+    /// disposed of.</summary>
     static Starving Starve()
     {
         var starving = new Starving();

@@ -3,7 +3,8 @@ using Hearth.Tests.Shared;
 
 namespace Hearth.Simulation.Tests.Membership;
 
-/// <summary>Faults at random moments, for random lengths around those that matter: beats, margins, leases, and far beyond.</summary>
+/// <summary>Faults at random moments, for random lengths around those that matter: beats, margins, leases, and far
+/// beyond.</summary>
 sealed class MembershipFaults(MembershipRun run)
 {
     readonly Queue<MemoryImage> _images = new();

@@ -30,7 +30,8 @@ sealed class MembershipRun
     public SimWorld World { get; }
     public SimStoreServer Server { get; }
 
-    /// <summary>False while somebody meddles with the table by hand: then a silo that may act is called dead until its next beat.</summary>
+    /// <summary>False while somebody meddles with the table by hand: then a silo that may act is called dead until its next
+    /// beat.</summary>
     public bool IsTableSound { get; set; } = true;
 
     public MembershipOptions Options { get; } = new();

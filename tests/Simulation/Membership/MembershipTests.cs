@@ -31,7 +31,7 @@ public sealed class MembershipTests
     [Fact]
     public async Task OutagesOfTheStoreAndPausesOfObserversKillNobody()
     {
-        for (var seed = 0; seed < 30; seed++)
+        for (var seed = 0; seed < 20; seed++)
         {
             var run = new MembershipRun(seed);
             for (var i = 0; i < 4; i++)
