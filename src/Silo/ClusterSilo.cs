@@ -4,6 +4,7 @@ using System.Text.Json;
 using Hearth.Actors;
 using Hearth.Actors.History;
 using Hearth.Actors.Membership;
+using Hearth.Actors.Placement;
 using Hearth.Actors.Storage;
 using Hearth.Actors.Storage.Redis;
 using Hearth.Actors.Transport;
