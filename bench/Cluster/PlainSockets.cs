@@ -32,7 +32,7 @@ sealed class PlainSockets(Socket echo, Socket sink) : IDisposable
     /// <summary>Until the other side has read it all.</summary>
     public async Task SendAsync(byte[] message, long bytes)
     {
-        await sink.SendAsync(BitConverter.GetBytes(bytes));
+        await sink.SendAsync((byte[])[.. BitConverter.GetBytes(bytes), .. BitConverter.GetBytes((long)message.Length)]);
         for (var sent = 0L; sent < bytes; sent += message.Length)
             await sink.SendAsync(message);
         await sink.ReceiveAsync(_small.AsMemory(0, 1));
@@ -60,14 +60,20 @@ sealed class PlainSockets(Socket echo, Socket sink) : IDisposable
             await socket.SendAsync(buffer.AsMemory(0, received));
     }
 
+    /// <summary>Receives messages whole, each in the same memory.</summary>
     static async Task ServeSinkAsync(Socket socket)
     {
-        var buffer = new byte[1 << 20];
-        while (await socket.ReceiveAsync(buffer.AsMemory(0, 8)) == 8)
+        var head = new byte[16];
+        while (await socket.ReceiveAsync(head) == head.Length)
         {
-            for (var left = BitConverter.ToInt64(buffer); left > 0;)
-                left -= await socket.ReceiveAsync(buffer.AsMemory(0, (int)Math.Min(left, buffer.Length)));
-            await socket.SendAsync(buffer.AsMemory(0, 1));
+            var message = new byte[BitConverter.ToInt64(head, 8)];
+            for (var left = BitConverter.ToInt64(head); left > 0;)
+            {
+                for (var received = 0; received < message.Length;)
+                    received += await socket.ReceiveAsync(message.AsMemory(received));
+                left -= message.Length;
+            }
+            await socket.SendAsync(head.AsMemory(0, 1));
         }
     }
 }

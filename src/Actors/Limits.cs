@@ -88,7 +88,7 @@ public static class Limits
 
     /// <summary>What the receiver of a call holds unread, beside one message; the sender waits. Part of the protocol.</summary>
     public const int PeerWindowBytes = 256 << 10;
-    public const int PeerBulkWindowBytes = 16 << 20;
+    public const int PeerBulkWindowBytes = 4 << 20;
 
     public const int PeerMethodBytesMax = 128;
     public const int PeerErrorBytesMax = 1024;
@@ -142,7 +142,8 @@ public static class Limits
     public static readonly TimeSpan RebalancePeriod = TimeSpan.FromSeconds(5);
     public static readonly int RebalanceMovesPerMinute = (int)(RebalanceMovesAtOnce * TimeSpan.FromMinutes(1) / RebalancePeriod);
 
-    /// <summary>How long the cluster must have been the same before it is rebalanced: longer than a silo takes to be replaced.</summary>
+    /// <summary>How long the cluster must have been the same before it is rebalanced: longer than a silo takes to be
+    /// replaced.</summary>
     public static readonly TimeSpan RebalanceSettle = TimeSpan.FromSeconds(15);
 
     /// <summary>A conversation that came stays at least so long.</summary>

@@ -79,7 +79,7 @@ sealed class PeerConnection
             while (++_lastCall == 0 || _calls.ContainsKey(_lastCall))
             {
             }
-            _calls.Add(_lastCall, call = new TcpPeerCall(this, _lastCall, method, null));
+            _calls.Add(_lastCall, call = new TcpPeerCall(this, _lastCall, method));
         }
         try
         {
@@ -144,7 +144,7 @@ sealed class PeerConnection
             _calls.Remove(call.Id);
     }
 
-    public void StartHandler(TcpPeerCall call)
+    public void StartHandler(ServedPeerCall call)
     {
         lock (_gate)
             _handlers++;
@@ -241,7 +241,7 @@ sealed class PeerConnection
             else if (_calls.Count >= Limits.PeerCallsMax)
                 refusal = (PeerFault.Refused, "the peer has too many calls");
             else
-                _calls.Add(frame.Call, call = new TcpPeerCall(this, frame.Call, method, handler));
+                _calls.Add(frame.Call, call = new ServedPeerCall(this, frame.Call, method, handler));
         }
         if (refusal is var (fault, why))
             Outbox.PostAbort(frame.Call, fault, why);

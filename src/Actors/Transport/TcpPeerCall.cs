@@ -4,19 +4,15 @@ namespace Hearth.Actors.Transport;
 
 /// <summary>One side of a call on a connection. The reader of the connection brings what the other side sent and never waits:
 /// what may come is bounded by the credit given.</summary>
-sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
+class TcpPeerCall : PeerCall
 {
     const int PartBytesMin = 16 << 10;
 
-    readonly PeerConnection _connection;
     readonly Lock _gate = new();
     readonly PeerIncoming _incoming;
     readonly PeerSignal _readable = new();
     readonly PeerSignal _writable = new();
-    readonly PeerHandler? _handler;
-    readonly CancellationTokenSource? _handlerStop;
     ReadOnlyMemory<byte> _request;
-    PeerBuffer? _requestBuffer;
     ITimer? _deadline;
     (PeerFault Fault, string Message, Exception? Inner)? _broken;
     bool _sentAll;
@@ -26,16 +22,15 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
     // Bytes of frames that the other side still lets come.
     long _credit;
 
-    /// <param name="handler">Null on the side that calls.</param>
-    public TcpPeerCall(PeerConnection connection, uint id, string method, PeerHandler? handler)
+    public TcpPeerCall(PeerConnection connection, uint id, string method)
     {
-        (_connection, Id, Method, _handler) = (connection, id, method, handler);
+        (Connection, Id, Method) = (connection, id, method);
         var window = connection.Bulk ? Limits.PeerBulkWindowBytes : Limits.PeerWindowBytes;
         (_credit, _incoming) = (window, new PeerIncoming(window, connection.Buffers));
-        _handlerStop = handler is null ? null : new CancellationTokenSource();
     }
 
     public uint Id { get; }
+    protected PeerConnection Connection { get; }
     public override string Method { get; }
     public override ReadOnlyMemory<byte> Request => _request;
 
@@ -97,7 +92,7 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
         do
         {
             int part;
-            while (!TryTakeCredit(Math.Min(message.Length - sent, _connection.FrameBytesMax), out part))
+            while (!TryTakeCredit(Math.Min(message.Length - sent, Connection.FrameBytesMax), out part))
             {
                 try
                 {
@@ -112,7 +107,7 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
             var frame = sent == 0
                 ? new PeerFrame(PeerFrameKind.Message, Id, part, (uint)message.Length)
                 : new PeerFrame(PeerFrameKind.More, Id, part, (uint)sent);
-            await _connection.Outbox.SendAsync(frame, message.Slice(sent, part));
+            await Connection.Outbox.SendAsync(frame, message.Slice(sent, part));
             sent += part;
         } while (sent < message.Length);
     }
@@ -137,7 +132,7 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
             _sentAll = true;
             over = IsOver;
         }
-        _connection.Outbox.Post(new(PeerFrameKind.Complete, Id, 0, 0));
+        Connection.Outbox.Post(new(PeerFrameKind.Complete, Id, 0, 0));
         if (over)
             Leave();
         return ValueTask.CompletedTask;
@@ -149,42 +144,6 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
         lock (_gate)
             _incoming.Drop();
         return ValueTask.CompletedTask;
-    }
-
-    /// <summary>Runs the handler: the request is here.</summary>
-    public void Execute() => _ = HandleAsync();
-
-    async Task HandleAsync()
-    {
-        try
-        {
-            await _handler!(this, _handlerStop!.Token);
-            Finish();
-        }
-        catch (Exception e)
-        {
-            Break(PeerFault.Failed, e.Message, tell: true);
-        }
-        finally
-        {
-            lock (_gate)
-                _incoming.Drop();
-            _requestBuffer!.Dispose();
-            _connection.HandlerEnded();
-        }
-    }
-
-    /// <summary>The handler has returned: nothing is sent or read any more.</summary>
-    void Finish()
-    {
-        lock (_gate)
-        {
-            if (_broken is not null)
-                return;
-            (_sentAll, _receivedAll, _otherSideDone) = (true, true, true);
-        }
-        _connection.Outbox.Post(new(PeerFrameKind.Complete, Id, 0, 1));
-        Leave();
     }
 
     /// <summary>Ends the call on this side, once, and tells the other one if asked to.</summary>
@@ -200,23 +159,49 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
                 _incoming.Drop();
         }
         if (tell)
-            _connection.Outbox.PostAbort(Id, fault, told ?? message);
+            Connection.Outbox.PostAbort(Id, fault, told ?? message);
         Leave();
         _readable.Set();
         _writable.Set();
-        if (_handlerStop is not null)
-            _ = _handlerStop.CancelAsync();
+        OnBroken();
+    }
+
+    /// <summary>The serving side's: the handler has returned, nothing is sent or read any more.</summary>
+    protected void Finish()
+    {
+        lock (_gate)
+        {
+            if (_broken is not null)
+                return;
+            (_sentAll, _receivedAll, _otherSideDone) = (true, true, true);
+            _incoming.Drop();
+        }
+        Connection.Outbox.Post(new(PeerFrameKind.Complete, Id, 0, 1));
+        Leave();
+    }
+
+    protected virtual void OnBroken()
+    {
+    }
+
+    /// <summary>Whether the message is the request that the serving side waits for.</summary>
+    protected virtual bool TakeRequest(PeerBuffer message) => false;
+
+    protected virtual bool HasRequest => true;
+
+    protected virtual void Start()
+    {
     }
 
     void Give(uint credit)
     {
         if (credit > 0)
-            _connection.Outbox.Post(new(PeerFrameKind.Credit, Id, 0, credit));
+            Connection.Outbox.Post(new(PeerFrameKind.Credit, Id, 0, credit));
     }
 
     void Leave()
     {
-        _connection.Remove(this);
+        Connection.Remove(this);
         lock (_gate)
             _deadline?.Dispose();
     }
@@ -244,16 +229,16 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
         lock (_gate)
         {
             var message = _incoming.End(length);
-            start = message is not null && _handler is not null && _requestBuffer is null;
             if (IsOver)
             {
                 message?.Dispose();
                 _incoming.Drop();
                 return;
             }
+            start = message is not null && TakeRequest(message);
             if (start)
             {
-                (_requestBuffer, _request) = (message, message!.Memory);
+                _request = message!.Memory;
                 _incoming.Read(message);
             }
             else if (message is not null)
@@ -264,7 +249,7 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
         }
         Give(credit);
         if (start)
-            _connection.StartHandler(this);
+            Start();
         else
             _readable.Set();
     }
@@ -274,7 +259,7 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
         bool over;
         lock (_gate)
         {
-            if (_incoming.IsWithinMessage || (_handler is not null && _requestBuffer is null))
+            if (_incoming.IsWithinMessage || !HasRequest)
                 throw new PeerProtocolException("completed within a message");
             _receivedAll = true;
             _otherSideDone |= otherSideDone;
@@ -321,6 +306,6 @@ sealed class TcpPeerCall : PeerCall, IThreadPoolWorkItem
     void ThrowIfBroken()
     {
         if (_broken is var (fault, message, inner))
-            throw new PeerException(fault, $"{Method} at {_connection.PeerName}: {message}", inner);
+            throw new PeerException(fault, $"{Method} at {Connection.PeerName}: {message}", inner);
     }
 }
