@@ -4,8 +4,8 @@ using Hearth.Kernels.Bench;
 
 namespace Hearth.Engine.Bench;
 
-/// <summary>What a reader sees of a move in the middle of a reply: two engines in this process, the parts handed over as they are.
-/// </summary>
+/// <summary>What a reader sees of a move in the middle of a reply: two engines in this process, the parts handed over as
+/// they are.</summary>
 static class MoveReport
 {
     const int Settle = 8;
@@ -107,7 +107,8 @@ static class MoveReport
         var step = At(steps, 0.5);
         Console.WriteLine(
             $"{history} tokens, {moves} moves: decode step p50 {step:F1} p99 {At(steps, 0.99):F1} ms, beside the copying p50 "
-            + $"{At(beside, 0.5):F1} p99 {At(beside, 0.99):F1} ms, pause at the move p50 {At(pauses, 0.5):F1} p99 {At(pauses, 0.99):F1} ms "
+            + $"{At(beside, 0.5):F1} p99 {At(beside, 0.99):F1} ms, "
+            + $"pause at the move p50 {At(pauses, 0.5):F1} p99 {At(pauses, 0.99):F1} ms "
             + $"= {At(pauses, 0.5) / step:F2} and {At(pauses, 0.99) / step:F2} steps; copied at {rate} GB/s");
     }
 

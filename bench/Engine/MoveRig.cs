@@ -27,8 +27,9 @@ sealed class MoveRig : IAsyncDisposable
         _model = LoadedModel.Load(directory, new ModelOptions { KvType = kvType });
         var bytes = _model.KvLayout.BlockBytes * ((history + 1024) / KvLayout.BlockTokens);
         var options = new EngineOptions { KvMemoryBytes = bytes, MaxSequences = 4, HostMemoryBytes = 0 };
-        _engines = [.. Enumerable.Range(0, 2).Select(_ => TokenEngine.Create(_model, options, NullLogger.Instance, TimeProvider.System))];
-        _format = new KvBlob(Card.Fingerprint, KvLayout.BlockTokens, checked((int)_model.KvLayout.ExportBytes(1)));
+        TokenEngine Create() => TokenEngine.Create(_model, options, NullLogger.Instance, TimeProvider.System);
+        _engines = [Create(), Create()];
+        _format = new KvBlob(Card.Fingerprint, KvLayout.BlockTokens, checked((int)_model.KvLayout.ExportBytes(1)), 0);
     }
 
     public ModelCard Card => _model.Card;
@@ -167,7 +168,8 @@ sealed class MoveRig : IAsyncDisposable
         }
         else if (chunk is { Kind: TokenChunkKind.Admitted } && chunk.CachedTokens != _known.Count - 1)
         {
-            throw new InvalidOperationException($"{chunk.CachedTokens} of {_known.Count - 1} tokens were cached: {chunk.CacheReason}");
+            throw new InvalidOperationException(
+                $"{chunk.CachedTokens} of {_known.Count - 1} tokens were cached: {chunk.CacheReason}");
         }
     }
 
@@ -182,7 +184,7 @@ sealed class MoveRig : IAsyncDisposable
 
     CacheChunk Invent(Random random, int first, int end)
     {
-        var blob = new byte[_format.SizeOf(end - first)];
+        var blob = new byte[_format.SizeOf(end - first, KvContent.Exact)];
         var payload = KvBlob.Payload(blob);
         if (_model.KvLayout.Type == DType.F32)
         {
@@ -200,7 +202,7 @@ sealed class MoveRig : IAsyncDisposable
             }
         }
 
-        _format.Seal(blob, first, _known.GetRange(0, end).ToArray());
+        _format.Seal(blob, first, _known.GetRange(0, end).ToArray(), KvContent.Exact);
         return new CacheChunk(first, end - first, blob);
     }
 }

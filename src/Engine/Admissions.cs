@@ -85,6 +85,7 @@ sealed partial class Admissions(
         if (restored)
         {
             sequence.RestoredFrom = job.Source;
+            sequence.Cache.IsExact &= job.IsExact;
             memory.Advance(sequence.Cache, job.Restored);
         }
 
@@ -170,6 +171,12 @@ sealed partial class Admissions(
         var origin = cached > sequence.Admission.Device ? sequence.RestoredFrom?.Spill.Origin ?? CacheOrigin.Restored
             : existed ? CacheOrigin.Recomputed
             : cached > 0 ? CacheOrigin.Hit : CacheOrigin.New;
+        if (!sequence.Cache.IsExact)
+        {
+            const string rounded = "restored from int8";
+            sequence.CacheReason = sequence.CacheReason is null ? rounded : $"{rounded}; {sequence.CacheReason}";
+        }
+
         sequence.IsAnnounced = true;
         metrics.Admitted(sequence.PromptLength, cached);
         sequence.Write(new TokenChunk

@@ -13,14 +13,14 @@ sealed class CacheTransfers(
 
     readonly SemaphoreSlim _door = new(Limits.TransfersMax);
 
-    public async ValueTask<CacheChunk?> ExportAsync(CacheId cache, int first, CancellationToken cancellationToken)
+    public async ValueTask<CacheChunk?> ExportAsync(CacheId cache, int first, bool int8, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfNotEqual(first % memory.BlockTokens, 0, nameof(first));
         await _door.WaitAsync(cancellationToken);
         try
         {
-            return Export(cache, first);
+            return Export(cache, first, int8);
         }
         finally
         {
@@ -34,8 +34,15 @@ sealed class CacheTransfers(
         await _door.WaitAsync(cancellationToken);
         try
         {
-            return Check(tokens, first, blob) is { } wrong ? wrong : Import(new ImportJob(
-                memory.Create(cache, scope, new TokenList(tokens.Span, 0)), first, blob[KvBlob.HeaderBytes..^KvBlob.TrailerBytes]));
+            if (Check(tokens, first, blob, out var content) is { } wrong)
+            {
+                return wrong;
+            }
+
+            var held = memory.Create(cache, scope, new TokenList(tokens.Span, 0));
+            held.IsExact = content == KvContent.Exact;
+            var payload = memory.Host.Dequantize(blob[KvBlob.HeaderBytes..^KvBlob.TrailerBytes], content);
+            return Import(new ImportJob(held, first, payload));
         }
         finally
         {
@@ -78,7 +85,7 @@ sealed class CacheTransfers(
         _door.Release(Limits.TransfersMax);
     }
 
-    CacheChunk? Export(CacheId cache, int first)
+    CacheChunk? Export(CacheId cache, int first, bool int8)
     {
         CachePin? pin;
         lock (memory.Gate)
@@ -93,9 +100,10 @@ sealed class CacheTransfers(
 
         try
         {
-            var blob = GC.AllocateUninitializedArray<byte>(format.SizeOf(pin.Tokens.Length - first));
-            memory.Read(pin, KvBlob.Payload(blob));
-            format.Seal(blob, first, pin.Tokens.Span);
+            var content = int8 ? KvContent.Int8 : pin.IsExact ? KvContent.Exact : KvContent.WasInt8;
+            var blob = GC.AllocateUninitializedArray<byte>(format.SizeOf(pin.Tokens.Length - first, content));
+            memory.Read(pin, content, KvBlob.Payload(blob));
+            format.Seal(blob, first, pin.Tokens.Span, content);
             return new CacheChunk(first, pin.Tokens.Length - first, blob);
         }
         finally
@@ -136,12 +144,13 @@ sealed class CacheTransfers(
         inbox.Wake();
     }
 
-    string? Check(ReadOnlyMemory<int> tokens, int first, ReadOnlyMemory<byte> blob)
+    string? Check(ReadOnlyMemory<int> tokens, int first, ReadOnlyMemory<byte> blob, out KvContent content)
     {
+        content = default;
         var count = tokens.Length - first;
         return first < 0 || first % memory.BlockTokens != 0 ? $"a part begins at a multiple of {memory.BlockTokens} tokens"
             : count <= 0 || count > Limits.ChunkTokens ? $"a part has 1 to {Limits.ChunkTokens} tokens"
             : tokens.Length > contextLength ? $"the context is {contextLength} tokens"
-            : format.Verify(blob.Span, first, tokens.Span);
+            : format.Verify(blob.Span, first, tokens.Span, out content);
     }
 }

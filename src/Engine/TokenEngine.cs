@@ -38,7 +38,7 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         var context = Math.Min(model.ContextLength, runner.ContextLength);
         Model = model with { ContextLength = (int)Math.Min(context, (long)blocks.Count * blocks.BlockTokens) };
         _memory = new KvMemory(blocks, options.HostMemoryBytes);
-        var format = new KvBlob(model.Fingerprint, blocks.BlockTokens, blocks.TokenBytes);
+        var format = new KvBlob(model.Fingerprint, blocks.BlockTokens, blocks.TokenBytes, blocks.Int8TokenBytes);
         _inbox = new Inbox(options.MaxQueue + options.MaxSequences);
         _metrics = new EngineMetrics(model.Name, blocks.Count, blocks.BlockTokens, options.HostMemoryBytes);
         _restorer = new Restorer(
@@ -127,7 +127,10 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
     public CacheInfo DescribeCache(CacheId cache) => _memory.Describe(cache);
 
     public ValueTask<CacheChunk?> ExportAsync(CacheId cache, int first, CancellationToken cancellationToken) =>
-        _transfers.ExportAsync(cache, first, cancellationToken);
+        _transfers.ExportAsync(cache, first, false, cancellationToken);
+
+    public ValueTask<CacheChunk?> ExportInt8Async(CacheId cache, int first, CancellationToken cancellationToken) =>
+        _transfers.ExportAsync(cache, first, true, cancellationToken);
 
     public ValueTask<string?> ImportAsync(CacheId cache, string scope, ReadOnlyMemory<int> tokens, int first,
         ReadOnlyMemory<byte> blob, CancellationToken cancellationToken) =>

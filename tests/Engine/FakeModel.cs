@@ -14,6 +14,24 @@ sealed class FakeKv(int blocks, int blockTokens = 8) : IKvBlocks
     public int Count => blocks;
     public int BlockTokens => blockTokens;
     public int TokenBytes => sizeof(ulong);
+    public int Int8TokenBytes => 1;
+
+    public void Quantize(int tokens, ReadOnlySpan<byte> exact, Span<byte> int8)
+    {
+        for (var i = 0; i < tokens; i++)
+        {
+            int8[i] = exact[i * sizeof(ulong)];
+        }
+    }
+
+    public void Dequantize(int tokens, ReadOnlySpan<byte> int8, Span<byte> exact)
+    {
+        exact.Clear();
+        for (var i = 0; i < tokens; i++)
+        {
+            exact[i * sizeof(ulong)] = int8[i];
+        }
+    }
 
     public ref ulong At(ReadOnlySpan<int> table, int position) =>
         ref _content[(table[position / blockTokens] * blockTokens) + (position % blockTokens)];

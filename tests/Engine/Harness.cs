@@ -86,12 +86,13 @@ sealed class Harness : IAsyncDisposable
     }
 
     /// <summary>All chunks of a conversation's cache as a store would keep them.</summary>
-    public async Task<FakeSpill> ExportAsync(string cache, int[] tokens)
+    public async Task<FakeSpill> ExportAsync(string cache, int[] tokens, bool int8 = false)
     {
         var spill = new FakeSpill { Tokens = tokens.AsMemory(0, Engine.DescribeCache(new CacheId(cache)).Tokens) };
         for (var i = 0; i * Engine.ChunkTokens < spill.Tokens.Length; i++)
         {
-            var chunk = await Engine.ExportAsync(new CacheId(cache), i * Engine.ChunkTokens, TestContext.Current.CancellationToken);
+            var (id, first, stop) = (new CacheId(cache), i * Engine.ChunkTokens, TestContext.Current.CancellationToken);
+            var chunk = await (int8 ? Engine.ExportInt8Async(id, first, stop) : Engine.ExportAsync(id, first, stop));
             spill.Chunks[i] = chunk!.Blob.ToArray();
         }
 

@@ -20,10 +20,11 @@ public class ImportTests
         var before = harness.Engine.DescribeCache(Id);
         var broken = parts[1].Blob.ToArray();
         broken[200] ^= 1;
+        var known = Prompt.AsMemory(0, 300);
         int[] other = [9, .. Prompt[1..300]];
         (string Reason, Func<ValueTask<string?>> Import)[] refused =
         [
-            ("checksum does not match", () => harness.Engine.ImportAsync(Id, "tenant", Prompt.AsMemory(0, 300), 256, broken, Stop)),
+            ("checksum does not match", () => harness.Engine.ImportAsync(Id, "tenant", known, 256, broken, Stop)),
             ("belongs to other tokens", () => harness.Engine.ImportAsync(Id, "tenant", other, 256, parts[1].Blob, Stop)),
             ("truncated", () => harness.Engine.ImportAsync(Id, "tenant", Prompt.AsMemory(0, 300), 256, default, Stop)),
             ("a part begins at a multiple", () => harness.Engine.ImportAsync(Id, "tenant", Prompt, 255, parts[1].Blob, Stop)),
@@ -41,7 +42,8 @@ public class ImportTests
 
         Assert.Null(await ImportAsync(harness, parts[1]));
         Assert.Equal(300, harness.Engine.DescribeCache(Id).Tokens);
-        Assert.Equal(await Harness.AloneAsync(Harness.Request("a", Prompt)), (await harness.RunAsync(Harness.Request("a", Prompt))).Tokens);
+        var request = Harness.Request("a", Prompt);
+        Assert.Equal(await Harness.AloneAsync(request), (await harness.RunAsync(request)).Tokens);
     }
 
     [Fact]
@@ -78,7 +80,8 @@ public class ImportTests
         await Task.WhenAll(Enumerable.Range(0, 20).Select(i => harness.DropAsync($"import {i}")));
         await harness.DropAsync("next");
         harness.Engine.Memory.CheckIntegrity();
-        Assert.Equal((0, 40), (harness.Engine.Memory.Pool.Used, harness.Engine.Memory.Pool.Free + harness.Engine.Memory.Pool.Idle));
+        var pool = harness.Engine.Memory.Pool;
+        Assert.Equal((0, 40), (pool.Used, pool.Free + pool.Idle));
     }
 
     [Fact]

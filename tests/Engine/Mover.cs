@@ -17,13 +17,14 @@ sealed class Mover(TokenRequest whole)
     public float[] Logprobs => [.. _logprobs];
     public int Moves { get; private set; }
 
-    /// <summary>After moves: tokens that the next place did not have to compute, and those that the last one had computed.</summary>
+    /// <summary>After moves: tokens that the next place did not compute, and those that the last one had computed.</summary>
     public (int Cached, int All) Reused { get; private set; }
     public List<string> Refusals { get; } = [];
 
     static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    /// <summary>Runs for so many steps of the engine, then moves what is there to the target; to the end if there is none.</summary>
+    /// <summary>Runs for so many steps of the engine, then moves what is there to the target; if there is none, to the
+    /// end.</summary>
     public async Task RunAsync(TokenEngine place, StepHook hook, TokenEngine? target, int steps)
     {
         using var suspension = new CancellationTokenSource();

@@ -130,7 +130,8 @@ public class SpillTests
                 return default;
             },
         };
-        var (store, peer) = (Source("the store", !peerIsFaster, CacheOrigin.Restored), Source("silo s2", peerIsFaster, CacheOrigin.Pulled));
+        var store = Source("the store", !peerIsFaster, CacheOrigin.Restored);
+        var peer = Source("silo s2", peerIsFaster, CacheOrigin.Pulled);
         async Task<Reply> RunAsync(string cache)
         {
             reads.Clear();
@@ -153,6 +154,32 @@ public class SpillTests
         Assert.Equal(expected, reply.Tokens);
         Assert.Contains("chunk 0 from the store: gone", reply.Admitted.CacheReason);
         Assert.Contains("chunk 0 from silo s2: gone", reply.Admitted.CacheReason);
+    }
+
+    [Fact]
+    public async Task WhatWasRoundedSaysSoIsSharedWithNobodyAndStaysTheSameWhereverItGoes()
+    {
+        var (request, _) = await SpilledAsync();
+        await using var harness = new Harness();
+        await harness.RunAsync(request with { Spill = null, MaxTokens = 1 });
+        var rounded = await harness.ExportAsync("a", request.Prompt.ToArray(), int8: true);
+        Assert.True(rounded.Chunks[0].Length < 400);
+        await harness.DropAsync("a");
+        request = request with { Scope = "other", Spill = rounded };
+        var first = await harness.RunAsync(request);
+        Assert.Equal((CacheOrigin.Restored, "restored from int8"), (first.Admitted.Cache, first.Admitted.CacheReason));
+        Assert.NotEqual(await Harness.AloneAsync(request), first.Tokens);
+        var neighbour = await harness.RunAsync(request with { Cache = new("b"), Spill = null });
+        Assert.Equal((CacheOrigin.New, 0), (neighbour.Admitted.Cache, neighbour.Admitted.CachedTokens));
+
+        int[] all = [.. request.Prompt.Span, .. first.Tokens, 5];
+        var exact = await harness.ExportAsync("a", all);
+        await using var other = new Harness();
+        var (stayed, moved) = (request with { Prompt = all, Spill = null }, request with { Prompt = all, Spill = exact });
+        var (here, there) = (await harness.RunAsync(stayed), await other.RunAsync(moved));
+        Assert.Equal(here.Tokens, there.Tokens);
+        Assert.Equal(("restored from int8", "restored from int8"), (here.Admitted.CacheReason, there.Admitted.CacheReason));
+        Assert.Equal(all.Length - 2, there.Admitted.CachedTokens);
     }
 
     [Fact]

@@ -33,6 +33,52 @@ public class KvPoolTests
         }
     }
 
+    [Theory]
+    [InlineData(DType.F32, 64)]
+    [InlineData(DType.F16, 33)]
+    [InlineData(DType.BF16, 24)]
+    public void RoundingTo8BitsIsOffByHalfAStepAtMost(DType type, int headDim)
+    {
+        using var context = TestData.Context("512", 1);
+        var layout = new KvLayout(3, 2, headDim, type);
+        foreach (var tokens in (int[])[0, 1, 17, 32])
+        {
+            var count = 12 * headDim * tokens;
+            var random = new Random(tokens);
+            var values = new float[count];
+            for (var i = headDim; i < count; i++)
+            {
+                values[i] = (random.NextSingle() - 0.5f) * (1 + (i % 7));
+            }
+
+            var (exact, back) = (new byte[layout.ExportBytes(tokens)], new byte[layout.ExportBytes(tokens)]);
+            var int8 = new byte[KvInt8.Bytes(layout, tokens)];
+            Numbers.Narrow(context, type, values, exact);
+            Numbers.Widen(context, type, exact, values);
+            KvInt8.Quantize(layout, tokens, exact, int8);
+            KvInt8.Dequantize(layout, tokens, int8, back);
+            var restored = new float[count];
+            Numbers.Widen(context, type, back, restored);
+            var rounding = type switch { DType.F32 => 1e-6f, DType.F16 => 1e-3f, _ => 8e-3f };
+            for (var i = 0; i < count; i++)
+            {
+                var row = Row(i, headDim, tokens);
+                var largest = row.Max(at => MathF.Abs(values[at]));
+                Assert.InRange(MathF.Abs(values[i] - restored[i]), 0, (largest * 0.5f / 127) + (largest * rounding));
+            }
+        }
+    }
+
+    /// <summary>All numbers with the same scale: a column of keys or a row of values.</summary>
+    static IEnumerable<int> Row(int at, int headDim, int tokens)
+    {
+        var (head, within) = Math.DivRem(at, headDim * tokens);
+        var start = head * headDim * tokens;
+        return head % 2 == 0
+            ? Enumerable.Range(0, headDim).Select(d => start + (d * tokens) + (within % tokens))
+            : Enumerable.Range(0, headDim).Select(d => start + (within / headDim * headDim) + d);
+    }
+
     [Fact]
     public void TheSameTokensExportTheSameBytesFromAnyBlock()
     {

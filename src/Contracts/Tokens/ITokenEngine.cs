@@ -28,6 +28,11 @@ public interface ITokenEngine
     /// <returns>Null if the engine does not hold <paramref name="first"/>.</returns>
     ValueTask<CacheChunk?> ExportAsync(CacheId cache, int first, CancellationToken cancellationToken);
 
+    /// <summary>As <see cref="ExportAsync"/>, but keys and values are rounded to 8 bits where the engine can: for spills that
+    /// shall be small. A reply from such a cache may differ from what it would have been, and its cache reason says so.</summary>
+    ValueTask<CacheChunk?> ExportInt8Async(CacheId cache, int first, CancellationToken cancellationToken) =>
+        ExportAsync(cache, first, cancellationToken);
+
     /// <summary>Appends an exported part to a conversation's idle cache, for the request that will take it over.
     /// Parts come in order; what is held from <paramref name="first"/> on is replaced. Nothing is taken on trust.</summary>
     /// <param name="scope">As <see cref="TokenRequest.Scope"/>.</param>
@@ -88,7 +93,8 @@ public sealed record TokenRequest
     public CancellationToken Cancellation { get; init; }
 
     /// <summary>Ends the sequence at the next token boundary, in whatever state it is, with
-    /// <see cref="TokenChunkKind.Suspended"/>: it goes on elsewhere, from the tokens that were given out, and its cache is kept.</summary>
+    /// <see cref="TokenChunkKind.Suspended"/>: it goes on elsewhere, from the tokens that were given out. Its cache is kept if
+    /// <see cref="Keep"/> is set, and findable otherwise.</summary>
     public CancellationToken Suspension { get; init; }
 }
 
@@ -152,7 +158,8 @@ public readonly record struct TokenChunk
     public int CachedTokens { get; init; }
     public CacheOrigin Cache { get; init; }
 
-    /// <summary>Admitted: why the cache did not serve more, for people; null when it served all it could.</summary>
+    /// <summary>Admitted, for people: why the cache did not serve more, or that it is not exact; null when it served all it
+    /// could.</summary>
     public string? CacheReason { get; init; }
 
     /// <summary>Finished.</summary>

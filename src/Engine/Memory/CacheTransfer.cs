@@ -6,7 +6,7 @@ namespace Hearth.Engine.Memory;
 /// <param name="Tokens">All ids up to the part's end.</param>
 /// <param name="Blocks">Those that hold the part, each with a reference of the pin's; empty if it is in host memory.</param>
 /// <param name="Host">The part's keys and values when they are in host memory.</param>
-sealed record CachePin(ReadOnlyMemory<int> Tokens, int First, int[] Blocks, ReadOnlyMemory<byte> Host);
+sealed record CachePin(ReadOnlyMemory<int> Tokens, int First, int[] Blocks, ReadOnlyMemory<byte> Host, bool IsExact);
 
 /// <summary>A part on its way into a cache of its conversation's own.</summary>
 /// <param name="cache">Knows all tokens up to the part's end.</param>
@@ -45,10 +45,11 @@ sealed partial class KvMemory
         if (cache.Host is { } copy)
         {
             var piece = copy.Pieces[first / Limits.ChunkTokens];
-            return new CachePin(tokens, first, [], piece.AsMemory(first % Limits.ChunkTokens * device.TokenBytes));
+            return new CachePin(tokens, first, [], piece.AsMemory(first % Limits.ChunkTokens * device.TokenBytes), cache.IsExact);
         }
 
-        var pin = new CachePin(tokens, first, cache.Blocks.Span[(first / BlockTokens)..BlocksFor(end)].ToArray(), default);
+        var blocks = cache.Blocks.Span[(first / BlockTokens)..BlocksFor(end)].ToArray();
+        var pin = new CachePin(tokens, first, blocks, default, cache.IsExact);
         Array.ForEach(pin.Blocks, _space.Pool.Share);
         _pins.Add(pin);
         return pin;
@@ -118,15 +119,22 @@ sealed partial class KvMemory
     }
 
     /// <summary>Copies a pinned part's keys and values out. Needs no gate.</summary>
-    public void Read(CachePin pin, Span<byte> payload)
+    public void Read(CachePin pin, KvContent content, Span<byte> payload)
     {
-        if (pin.Blocks.Length == 0)
+        if (content == KvContent.Int8)
+        {
+            var exact = GC.AllocateUninitializedArray<byte>((pin.Tokens.Length - pin.First) * device.TokenBytes);
+            Read(pin, KvContent.Exact, exact);
+            _space.Host.Quantize(exact, payload);
+        }
+        else if (pin.Blocks.Length == 0)
         {
             pin.Host.Span.CopyTo(payload);
-            return;
         }
-
-        _space.Host.Export(pin.Blocks, pin.Tokens.Length - pin.First, payload);
+        else
+        {
+            _space.Host.Export(pin.Blocks, pin.Tokens.Length - pin.First, payload);
+        }
     }
 
     /// <summary>Copies a begun import's keys and values into its blocks. Needs no gate.</summary>
@@ -139,8 +147,7 @@ sealed partial class KvMemory
     int Reusable(KvCache cache, ReadOnlySpan<int> tokens)
     {
         var own = _space.Kept(cache) is { } kept ? kept.Tokens.Span[..kept.Held].CommonPrefixLength(tokens) : 0;
-        _found.Clear();
-        _space.Index.Find(cache.Scope, tokens, _found);
+        Find(cache, tokens);
         return Math.Max(own, _found.Count * BlockTokens);
     }
 

@@ -60,6 +60,40 @@ sealed class HostTier(IKvBlocks blocks, long bytesTotal)
         }
     }
 
+    /// <summary>Rounds an exported part, block after block.</summary>
+    public void Quantize(ReadOnlySpan<byte> exact, Span<byte> int8)
+    {
+        var tokens = exact.Length / blocks.TokenBytes;
+        for (var first = 0; first < tokens; first += blocks.BlockTokens)
+        {
+            var count = Math.Min(tokens - first, blocks.BlockTokens);
+            blocks.Quantize(
+                count,
+                exact.Slice(first * blocks.TokenBytes, count * blocks.TokenBytes),
+                int8.Slice(first * blocks.Int8TokenBytes, count * blocks.Int8TokenBytes));
+        }
+    }
+
+    /// <summary>A part's payload as the blocks take it.</summary>
+    public ReadOnlyMemory<byte> Dequantize(ReadOnlyMemory<byte> payload, KvContent content)
+    {
+        if (content != KvContent.Int8)
+        {
+            return payload;
+        }
+
+        var tokens = payload.Length / blocks.Int8TokenBytes;
+        var exact = GC.AllocateUninitializedArray<byte>(tokens * blocks.TokenBytes);
+        for (var first = 0; first < tokens; first += blocks.BlockTokens)
+        {
+            var count = Math.Min(tokens - first, blocks.BlockTokens);
+            var int8 = payload.Span.Slice(first * blocks.Int8TokenBytes, count * blocks.Int8TokenBytes);
+            blocks.Dequantize(count, int8, exact.AsSpan(first * blocks.TokenBytes, count * blocks.TokenBytes));
+        }
+
+        return exact;
+    }
+
     /// <summary>Reads the blocks of a chunk that starts at token <paramref name="first"/> and hold any of [from, to).</summary>
     public void Import(ReadOnlySpan<byte> payload, ReadOnlySpan<int> table, int first, int from, int to)
     {

@@ -11,6 +11,15 @@ interface IKvBlocks
     /// <summary>Bytes of one token's keys and values, as exported.</summary>
     int TokenBytes { get; }
 
+    /// <summary>Bytes of one token in the form that <see cref="Quantize"/> gives.</summary>
+    int Int8TokenBytes { get; }
+
+    /// <summary>Rounds what <see cref="Export"/> wrote of a block.</summary>
+    void Quantize(int tokens, ReadOnlySpan<byte> exact, Span<byte> int8);
+
+    /// <summary>From what <see cref="Quantize"/> wrote to what <see cref="Import"/> reads.</summary>
+    void Dequantize(int tokens, ReadOnlySpan<byte> int8, Span<byte> exact);
+
     /// <summary>Copies the first <paramref name="tokens"/> positions of a block to another.</summary>
     void CopyPrefix(int from, int to, int tokens);
 

@@ -20,6 +20,9 @@ sealed class KvCache(CacheId id, string scope, TokenList tokens, int tokenBytes)
     /// <summary>Leading blocks that the prefix index knows; -1 when it could not take one.</summary>
     public int Indexed { get; set; }
 
+    /// <summary>False when any of it was restored from int8: nobody else may share it.</summary>
+    public bool IsExact { get; set; } = true;
+
     /// <summary>A copy of the first <see cref="HostCopy.Tokens"/> tokens; never beside blocks of an idle cache.</summary>
     public HostCopy? Host { get; private set; }
 
@@ -62,6 +65,7 @@ sealed class KvCache(CacheId id, string scope, TokenList tokens, int tokenBytes)
     {
         (Blocks, other.Blocks) = (other.Blocks, Blocks);
         (Indexed, other.Indexed) = (other.Indexed, 0);
+        IsExact &= other.IsExact;
         other.SetComputed(0);
     }
 

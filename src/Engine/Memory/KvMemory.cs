@@ -10,7 +10,8 @@ namespace Hearth.Engine.Memory;
 readonly record struct Admission(int Device, int Cached, bool Existed);
 
 /// <summary>Gives sequences their KV memory: what can be reused of it, what is new, and what is kept afterwards.
-/// Owned by who holds <see cref="Gate"/>: the engine's thread, but for the time of a step; <see cref="Describe"/> needs none.</summary>
+/// Owned by who holds <see cref="Gate"/>: the engine's thread, but for the time of a step;
+/// <see cref="Describe"/> needs none.</summary>
 sealed partial class KvMemory(IKvBlocks device, long hostBytes)
 {
     readonly KvSpace _space = new(device, hostBytes);
@@ -48,8 +49,7 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
         var wanted = cache.Tokens.Span[..most];
         var kept = own ? _space.Kept(cache) : null;
         var ownTokens = kept is null ? 0 : kept.Tokens.Span[..kept.Held].CommonPrefixLength(wanted);
-        _found.Clear();
-        var (partial, partialTokens) = _space.Index.Find(cache.Scope, wanted, _found);
+        var (partial, partialTokens) = Find(cache, wanted);
         var shared = (_found.Count * BlockTokens) + partialTokens;
         var adopt = kept is { Host: null } && ownTokens >= shared;
         var reused = adopt ? kept!.Blocks.Span[..(ownTokens / BlockTokens)] : CollectionsMarshal.AsSpan(_found);
@@ -95,7 +95,7 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
     public void Advance(KvCache cache, int computed)
     {
         cache.SetComputed(computed);
-        while (cache.Indexed >= 0 && (cache.Indexed + 1) * BlockTokens <= computed)
+        while (cache.IsExact && cache.Indexed >= 0 && (cache.Indexed + 1) * BlockTokens <= computed)
         {
             var at = cache.Indexed;
             var tokens = cache.Tokens.Span.Slice(at * BlockTokens, BlockTokens);
@@ -249,6 +249,7 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
     void AdoptPrefix(KvCache cache, KvCache kept, int tokens)
     {
         cache.Adopt(kept);
+        cache.IsExact |= tokens == 0;
         _space.Truncate(cache, BlocksFor(tokens));
         cache.Indexed = Math.Min(cache.Indexed, tokens / BlockTokens);
         cache.SetComputed(MakeLastPrivate(cache, tokens) ? tokens : tokens / BlockTokens * BlockTokens);
@@ -302,6 +303,14 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
         }
     }
 
+    /// <summary>Fills <see cref="_found"/> with the shared blocks of a prefix. A cache that is not exact stays apart, and so the
+    /// same wherever it goes.</summary>
+    (int Block, int Tokens) Find(KvCache cache, ReadOnlySpan<int> tokens)
+    {
+        _found.Clear();
+        return cache.IsExact ? _space.Index.Find(cache.Scope, tokens, _found) : (-1, 0);
+    }
+
     void Fill(KvCache cache)
     {
         if (!TryGrow(cache, cache.Tokens.Count))
@@ -318,6 +327,7 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
         {
             _space.Host.Load(copy, cache.Blocks.Span, cache.Computed / BlockTokens * BlockTokens, tokens);
             cache.SetComputed(tokens);
+            cache.IsExact &= kept?.IsExact ?? true;
         }
 
         _space.DropHost(cache);
@@ -327,7 +337,7 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
     {
         var tail = cache.Computed % BlockTokens;
         var full = cache.Computed / BlockTokens;
-        if (tail > 0 && cache.Indexed == full && _space.Pool.IsPrivate(cache.Blocks[full]))
+        if (tail > 0 && cache.IsExact && cache.Indexed == full && _space.Pool.IsPrivate(cache.Blocks[full]))
         {
             var tokens = cache.Tokens.Span.Slice(full * BlockTokens, tail);
             _space.Index.Add(cache.Scope, full == 0 ? -1 : cache.Blocks[full - 1], tokens, cache.Blocks[full]);

@@ -1,6 +1,7 @@
 namespace Hearth.Engine.Memory;
 
-/// <summary>Whether and from where reading a spilled cache is faster than computing it again, from what both took lately.</summary>
+/// <summary>Whether and from where reading a spilled cache is faster than computing it again, from what both took
+/// lately.</summary>
 sealed class RestoreCost
 {
     readonly Dictionary<string, Source> _sources = new(StringComparer.Ordinal);
@@ -23,7 +24,8 @@ sealed class RestoreCost
 
     public void Prefilled(int tokens, TimeSpan elapsed) => Learn(ref _prefillTokensPerSecond, tokens, elapsed);
 
-    /// <returns>Time to read so many bytes and to compute so many tokens after them; what was not measured costs nothing.</returns>
+    /// <returns>Time to read so many bytes and to compute so many tokens after them; what was not measured costs
+    /// nothing.</returns>
     public double Seconds(string source, long bytes, int tokens) => Read(Known(source), bytes) + Compute(tokens);
 
     /// <summary>Restoring is the rule; a few tokens, or a source measured to be much slower, are recomputed. Now and then it is

@@ -39,6 +39,9 @@ sealed class RestoreJob(
     /// <summary>Tokens from position 0 that are good now.</summary>
     public int Restored { get; set; }
 
+    public bool IsExact { get; set; } = true;
+
+    /// <summary>As the blocks take them, whatever was read.</summary>
     public long Bytes { get; set; }
     public TimeSpan Elapsed { get; set; }
 
@@ -123,14 +126,17 @@ sealed class Restorer : IAsyncDisposable
             var end = Math.Min(tokens.Length, first + Limits.ChunkTokens);
             var read = job.Source.Spill.ReadAsync(chunk, cancellation).AsTask();
             var blob = await read.WaitAsync(Limits.RestoreReadMax, _time, cancellation);
-            var reason = blob is not { Length: > 0 } ? "gone" : _format.Verify(blob.Value.Span, first, tokens.Span[..end]);
+            var content = KvContent.Exact;
+            var reason = blob is not { Length: > 0 } ? "gone"
+                : _format.Verify(blob.Value.Span, first, tokens.Span[..end], out content);
             if (reason is not null)
             {
                 job.Reason = $"chunk {chunk} from {job.Source.Name}: {reason}";
                 return;
             }
 
-            var payload = blob!.Value[KvBlob.HeaderBytes..^KvBlob.TrailerBytes];
+            var payload = _tier.Dequantize(blob!.Value[KvBlob.HeaderBytes..^KvBlob.TrailerBytes], content);
+            job.IsExact &= content == KvContent.Exact;
             _tier.Import(payload.Span, job.Blocks.Span, first, job.From, job.To);
             job.Bytes += payload.Length;
             job.Restored = Math.Min(end, job.To);

@@ -5,11 +5,11 @@ namespace Hearth.Engine.Tests.Memory;
 
 public class KvBlobTests
 {
-    static readonly KvBlob Format = new("model-1", 32, 6);
+    static readonly KvBlob Format = new("model-1", 32, 6, 4);
     static readonly int[] Tokens = [.. Enumerable.Range(0, 259)];
 
     [Fact]
-    public void TakesWhatItWrote() => Assert.Null(Format.Verify(Blob(), 256, Tokens));
+    public void TakesWhatItWrote() => Assert.Null(Verify(Format, Blob(), 256, Tokens));
 
     [Fact]
     public void RefusesEverySingleFlippedBit()
@@ -18,7 +18,7 @@ public class KvBlobTests
         for (var bit = 0; bit < blob.Length * 8; bit++)
         {
             blob[bit / 8] ^= (byte)(1 << (bit % 8));
-            Assert.NotNull(Format.Verify(blob, 256, Tokens));
+            Assert.NotNull(Verify(Format, blob, 256, Tokens));
             blob[bit / 8] ^= (byte)(1 << (bit % 8));
         }
     }
@@ -29,24 +29,24 @@ public class KvBlobTests
         var blob = Blob();
         for (var length = 0; length < blob.Length; length++)
         {
-            Assert.NotNull(Format.Verify(blob.AsSpan(0, length), 256, Tokens));
+            Assert.NotNull(Verify(Format, blob.AsSpan(0, length), 256, Tokens));
         }
 
-        Assert.NotNull(Format.Verify([.. blob, 0], 256, Tokens));
+        Assert.NotNull(Verify(Format, [.. blob, 0], 256, Tokens));
     }
 
     [Fact]
     public void SaysWhatDoesNotMatch()
     {
         var blob = Blob();
-        Assert.Contains("model", new KvBlob("model-2", 32, 6).Verify(blob, 256, Tokens));
-        Assert.Contains("model", new KvBlob("model-1", 32, 8).Verify(blob, 256, Tokens));
-        Assert.Contains("version", new KvBlob("model-1", 16, 6).Verify(blob, 256, Tokens));
-        Assert.Contains("tokens", Format.Verify(blob, 256, Tokens.AsSpan(0, 258)));
-        Assert.Contains("tokens", Format.Verify(blob, 256, [.. Tokens.Select(token => token + 1)]));
-        Assert.Contains("tokens", Format.Verify(blob, 0, Tokens));
+        Assert.Contains("model", Verify(new KvBlob("model-2", 32, 6, 4), blob, 256, Tokens));
+        Assert.Contains("model", Verify(new KvBlob("model-1", 32, 8, 4), blob, 256, Tokens));
+        Assert.Contains("version", Verify(new KvBlob("model-1", 16, 6, 4), blob, 256, Tokens));
+        Assert.Contains("tokens", Verify(Format, blob, 256, Tokens.AsSpan(0, 258)));
+        Assert.Contains("tokens", Verify(Format, blob, 256, [.. Tokens.Select(token => token + 1)]));
+        Assert.Contains("tokens", Verify(Format, blob, 0, Tokens));
         blob[^1] ^= 1;
-        Assert.Contains("checksum", Format.Verify(blob, 256, Tokens));
+        Assert.Contains("checksum", Verify(Format, blob, 256, Tokens));
     }
 
     [Fact]
@@ -61,11 +61,14 @@ public class KvBlobTests
         }
     }
 
+    static string? Verify(KvBlob format, ReadOnlySpan<byte> blob, int first, ReadOnlySpan<int> tokens) =>
+        format.Verify(blob, first, tokens, out _);
+
     static byte[] Blob()
     {
-        var blob = new byte[Format.SizeOf(3)];
+        var blob = new byte[Format.SizeOf(3, KvContent.Exact)];
         new Random(3).NextBytes(blob);
-        Format.Seal(blob, 256, Tokens);
+        Format.Seal(blob, 256, Tokens, KvContent.Exact);
         return blob;
     }
 }
