@@ -9,7 +9,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hearth.Cluster.Bench;
 
-/// <summary>A silo without an engine: it answers the turns of the conversations it owns with the same words, at a given pace.</summary>
+/// <summary>A silo without an engine: it answers the turns of the conversations it owns with the same words, at a given
+/// pace.</summary>
 sealed class CannedSilo : IAsyncDisposable
 {
     public const string Model = "canned";

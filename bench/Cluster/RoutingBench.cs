@@ -9,9 +9,9 @@ using Hearth.Gateway;
 
 namespace Hearth.Cluster.Bench;
 
-/// <summary>Usage: routing REDIS [conversations]. Five gateways before four silos and a directory of many conversations on Redis: how
-/// many warm turns reach their owner at once while some conversations move, and what the way through a gateway adds to calling the
-/// silo directly, in turns. All in this process but Redis, over loopback.</summary>
+/// <summary>Usage: routing REDIS [conversations]. Five gateways before four silos and a directory of many conversations on Redis:
+/// how many warm turns reach their owner at once while some conversations move, and what the way through a gateway adds to
+/// calling the silo directly, in turns. All in this process but Redis, over loopback.</summary>
 static class RoutingBench
 {
     const int Silos = 4;

@@ -7,8 +7,8 @@ using Hearth.Gateway;
 
 namespace Hearth.Cluster.Bench;
 
-/// <summary>Usage: streams REDIS [streams] [ms between tokens] [seconds]. A gateway with many open streams, its silo and its clients in
-/// processes of their own: memory and processor time per stream, and how late tokens come.</summary>
+/// <summary>Usage: streams REDIS [streams] [ms between tokens] [seconds]. A gateway with many open streams, its silo and its
+/// clients in processes of their own: memory and processor time per stream, and how late tokens come.</summary>
 static class StreamsBench
 {
     static readonly TimeSpan s_settle = TimeSpan.FromSeconds(5);

@@ -114,5 +114,6 @@ public sealed record SiloInfo
 public sealed record ClusterStatus(
     bool Ready, bool Started, string Reason, double Progress, EngineLoad Load, TurnError Cause = TurnError.Draining);
 
-/// <summary>The part of a conversation's stored state that gateways read too: the silo's own state has these fields and more.</summary>
+/// <summary>The part of a conversation's stored state that gateways read too: the silo's own state has these fields and
+/// more.</summary>
 public sealed record ConversationHead(string Model, int Turns);

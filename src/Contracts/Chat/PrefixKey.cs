@@ -11,13 +11,14 @@ public static class PrefixKey
     /// <summary>More items than these never count.</summary>
     public const int ItemsMax = 8;
 
-    /// <summary>Instructions this long are worth sharing by themselves; shorter ones only together with what follows them.</summary>
+    /// <summary>Instructions this long are worth sharing by themselves; shorter ones only together with what follows
+    /// them.</summary>
     const int SharedCharsMin = 256;
 
     const int HeadCharsMax = 4096;
 
-    /// <summary>The first 8 bytes of a SHA-256 over tenant, model, salt, the leading system and developer messages and, where those
-    /// are short, the head of the first other message. 0: there is nothing worth sharing.</summary>
+    /// <summary>The first 8 bytes of a SHA-256 over tenant, model, salt, the leading system and developer messages and, where
+    /// those are short, the head of the first other message. 0: there is nothing worth sharing.</summary>
     public static ulong Of(TenantId tenant, string model, string? salt, IReadOnlyList<ConversationItem> items)
     {
         var head = new StringBuilder();

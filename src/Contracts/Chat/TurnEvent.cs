@@ -28,7 +28,8 @@ public sealed record TurnStarted : TurnEvent
     /// <summary>When the turn first ran; a replay keeps it.</summary>
     public required DateTimeOffset Created { get; init; }
 
-    /// <summary>What the turn asked for, as far as its reply's form depends on it: a stream that goes on elsewhere looks the same.</summary>
+    /// <summary>What the turn asked for, as far as its reply's form depends on it: a stream that goes on elsewhere looks the
+    /// same.</summary>
     public string Model { get; init; } = "";
     public int Choices { get; init; } = 1;
     public bool Logprobs { get; init; }

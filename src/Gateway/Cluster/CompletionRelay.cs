@@ -6,7 +6,8 @@ using Hearth.Contracts;
 
 namespace Hearth.Gateway.Cluster;
 
-/// <summary>Runs completions, which no silo owns: until the first event any other silo may take one over, after it a loss is said.</summary>
+/// <summary>Runs completions, which no silo owns: until the first event any other silo may take one over, after it a loss is
+/// said.</summary>
 sealed class CompletionRelay(RelayParts parts)
 {
     public async IAsyncEnumerable<TurnEvent> RunAsync(

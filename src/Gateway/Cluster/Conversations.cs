@@ -7,7 +7,8 @@ using Hearth.Contracts;
 
 namespace Hearth.Gateway.Cluster;
 
-/// <summary>What can be asked of a conversation beside its turns: from its owner where there is one, else from the store.</summary>
+/// <summary>What can be asked of a conversation beside its turns: from its owner where there is one, else from the
+/// store.</summary>
 sealed class Conversations(RelayParts parts, IGrainStore store)
 {
     static readonly TimeSpan s_look = TimeSpan.FromSeconds(2);
@@ -41,7 +42,8 @@ sealed class Conversations(RelayParts parts, IGrainStore store)
         return AskAsync(PeerMethods.MigrateConversation, new ConversationCall(tenant, id, target?.Id), cancellationToken);
     }
 
-    /// <summary>The tombstone comes first: whatever still runs cannot write any more. What silos hold is dropped by them.</summary>
+    /// <summary>The tombstone comes first: whatever still runs cannot write any more. What silos hold is dropped by
+    /// them.</summary>
     public async ValueTask<bool> DeleteAsync(TenantId tenant, ConversationId id, CancellationToken cancellationToken)
     {
         var location = await store.LocateAsync(Grain(tenant, id), cancellationToken);
@@ -62,7 +64,8 @@ sealed class Conversations(RelayParts parts, IGrainStore store)
         TenantId tenant, ConversationId id, TurnId turn, CancellationToken cancellationToken)
     {
         var call = JsonSerializer.SerializeToUtf8Bytes(new TurnCall(tenant, id, turn, 0), ContractsJson.Default.TurnCall);
-        var owner = await OwnerAsync(Grain(tenant, id), cancellationToken);
+        var owner = await OwnerAsync(Grain(tenant, id), cancellationToken)
+            ?? await HeirAsync(tenant, id, turn, cancellationToken);
         for (var tries = 0; owner is not null && tries <= Limits.MovesAtOnce; tries++)
         {
             var answer = await ToldAsync(PeerMethods.CancelTurn, owner, () => parts.Network.DoneAsync(
@@ -77,6 +80,21 @@ sealed class Conversations(RelayParts parts, IGrainStore store)
         return false;
     }
 
+    /// <summary>Who may end a turn that a dead owner left; null if there is none.</summary>
+    async ValueTask<SiloEntry?> HeirAsync(
+        TenantId tenant, ConversationId id, TurnId turn, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var ask = new AttachAsk(store, tenant, id, turn, 0);
+            return (await parts.Router.LocateAsync(ask.Grain, ask.ModelAsync, 0, [], cancellationToken)).Route?.Silo;
+        }
+        catch (TurnFailedException e) when (e.Failure.Error == TurnError.ConversationNotFound)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Asks the owner, or the silo that is to be it.</summary>
     async ValueTask<ConversationInfo?> AskAsync(string method, ConversationCall call, CancellationToken cancellationToken)
     {
@@ -85,7 +103,12 @@ sealed class Conversations(RelayParts parts, IGrainStore store)
         {
             return null;
         }
-        var silo = await OwnerAsync(grain, cancellationToken) ?? await TargetAsync(call, summary, cancellationToken);
+        var owner = await OwnerAsync(grain, cancellationToken);
+        if (owner is null && method == PeerMethods.SpillConversation)
+        {
+            return Stored(summary); // nobody holds more of it than the store
+        }
+        var silo = owner ?? await TargetAsync(call, summary, cancellationToken);
         for (var tries = 0; tries <= Limits.MovesAtOnce; tries++)
         {
             var at = silo;

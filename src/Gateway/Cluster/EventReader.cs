@@ -4,8 +4,8 @@ using Hearth.Contracts;
 
 namespace Hearth.Gateway.Cluster;
 
-/// <summary>Reads a silo's events. Plain text comes once per token, so it is read by hand, without its tokens: they are for silos, in
-/// the bytes that came.</summary>
+/// <summary>Reads a silo's events. Plain text comes once per token, so it is read by hand, without its tokens: they are for
+/// silos, in the bytes that came.</summary>
 static class EventReader
 {
     /// <exception cref="PeerException">The bytes are no event.</exception>
@@ -13,7 +13,8 @@ static class EventReader
     {
         try
         {
-            return Text(json) ?? JsonSerializer.Deserialize(json, ContractsJson.Default.TurnEvent) ?? throw new JsonException("null");
+            return Text(json) ?? JsonSerializer.Deserialize(json, ContractsJson.Default.TurnEvent)
+                ?? throw new JsonException("null");
         }
         catch (JsonException e)
         {

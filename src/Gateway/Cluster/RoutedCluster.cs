@@ -7,8 +7,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Hearth.Gateway.Cluster;
 
-/// <summary>The cluster as a gateway reaches it: each conversation at the silo that owns it, everything else at one that can. It keeps
-/// nothing that another gateway would need. Dispose it before the watcher.</summary>
+/// <summary>The cluster as a gateway reaches it: each conversation at the silo that owns it, everything else at one that can. It
+/// keeps nothing that another gateway would need. Dispose it before the watcher.</summary>
 public sealed class RoutedCluster : ICluster, IAsyncDisposable
 {
     readonly IGrainStore _store;
@@ -19,8 +19,8 @@ public sealed class RoutedCluster : ICluster, IAsyncDisposable
 
     /// <param name="watcher">Started.</param>
     /// <param name="random">For placement; not shared with others.</param>
-    public RoutedCluster(IGrainStore store, MembershipWatcher watcher, IPeerNetwork network, RoutingOptions options, Random random,
-        TimeProvider time, ILogger logger)
+    public RoutedCluster(IGrainStore store, MembershipWatcher watcher, IPeerNetwork network, RoutingOptions options,
+        Random random, TimeProvider time, ILogger logger)
     {
         _store = store;
         _silos = new SiloTable(watcher, random, time);
@@ -38,7 +38,8 @@ public sealed class RoutedCluster : ICluster, IAsyncDisposable
         {
             var load = _silos.TotalLoad();
             var (cause, reason) = !_silos.Watcher.IsCurrent ? (TurnError.StoreUnavailable, "the cluster's store does not answer")
-                : !_silos.Active.Any(s => _silos.LoadOf(s).Models.Count > 0) ? (TurnError.ModelLoading, "no silo serves a model yet")
+                : !_silos.Active.Any(s => _silos.LoadOf(s).Models.Count > 0)
+                    ? (TurnError.ModelLoading, "no silo serves a model yet")
                 : (TurnError.None, $"serving from {_silos.Active.Count()} silos");
             return new ClusterStatus(cause == TurnError.None, true, reason, 1, load, cause);
         }
@@ -60,7 +61,8 @@ public sealed class RoutedCluster : ICluster, IAsyncDisposable
 
     public ValueTask<ConversationId?> FindByHistoryAsync(
         TenantId tenant, string historyHash, CancellationToken cancellationToken) => TellAsync<ConversationId?>(async () =>
-        await _store.FindAsync(tenant.Value, historyHash, cancellationToken) is { } found ? new ConversationId(found.Name) : null);
+        await _store.FindAsync(tenant.Value, historyHash, cancellationToken) is { } found
+            ? new ConversationId(found.Name) : null);
 
     public async ValueTask<int[]> TokenizeAsync(
         string model, string text, bool addSpecialTokens, CancellationToken cancellationToken) =>
@@ -168,8 +170,9 @@ public sealed class RoutedCluster : ICluster, IAsyncDisposable
         catch (StoreException e)
         {
             ClusterLog.StoreFailed(_parts.Logger, e.Message);
-            throw new TurnFailedException(new TurnFailure(e.OutcomeUnknown ? TurnError.OutcomeUnknown : TurnError.StoreUnavailable,
-                "The cluster's store does not answer.", null, Limits.RetryAfter));
+            var error = e.OutcomeUnknown ? TurnError.OutcomeUnknown : TurnError.StoreUnavailable;
+            throw new TurnFailedException(
+                new TurnFailure(error, "The cluster's store does not answer.", null, Limits.RetryAfter));
         }
     }
 }

@@ -7,7 +7,8 @@ public sealed record RoutingOptions
     /// long without a single event.</summary>
     public TimeSpan Recovery { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>A silo that is alive and says nothing of a turn for this long has failed it. Waiting turns are silent too.</summary>
+    /// <summary>A silo that is alive and says nothing of a turn for this long has failed it. Waiting turns are silent
+    /// too.</summary>
     public TimeSpan Silence { get; init; } = TimeSpan.FromMinutes(10);
 
     /// <summary>Of a call that answers with one value; moving a large conversation counts as <see cref="Silence"/>.</summary>

@@ -4,7 +4,8 @@ using Hearth.Contracts;
 
 namespace Hearth.Gateway.Cluster;
 
-/// <summary>The events of one turn as its client has them, in the bytes that they came in: what another silo needs to go on.</summary>
+/// <summary>The events of one turn as its client has them, in the bytes that they came in: what another silo needs to go
+/// on.</summary>
 sealed class ShownEvents
 {
     // Parts, not one growing array: nothing is copied, and no more than a part is never used.

@@ -25,8 +25,8 @@ sealed class SiloCall : IAsyncDisposable
     }
 
     /// <exception cref="PeerException">Unreachable.</exception>
-    public static async ValueTask<SiloCall> OpenAsync(RelayParts parts, SiloEntry silo, string method, ReadOnlyMemory<byte> request,
-        CancellationToken cancellationToken)
+    public static async ValueTask<SiloCall> OpenAsync(RelayParts parts, SiloEntry silo, string method,
+        ReadOnlyMemory<byte> request, CancellationToken cancellationToken)
     {
         var call = await parts.Network.OpenAsync(silo.Address, method, request, PeerCallOptions.Default, cancellationToken);
         return new SiloCall(call, parts, silo, cancellationToken);

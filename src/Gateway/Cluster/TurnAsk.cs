@@ -20,6 +20,9 @@ abstract class TurnAsk(TenantId tenant, ConversationId conversation, TurnId turn
 
     public abstract void Saw(ReadOnlySpan<byte> json);
 
+    /// <summary>What it means when a silo has nothing to say from <see cref="Next"/> on; null where that cannot be.</summary>
+    public virtual TurnFailure? Beyond => null;
+
     /// <summary>The model that a silo must serve to take the conversation over; null if that cannot be told.</summary>
     public abstract ValueTask<string?> ModelAsync(CancellationToken cancellationToken);
 
@@ -52,21 +55,29 @@ sealed class RunAsk(ChatTurn turn) : TurnAsk(turn.Tenant, turn.Conversation, tur
 sealed class AttachAsk(IGrainStore store, TenantId tenant, ConversationId conversation, TurnId turn, int fromEvent)
     : TurnAsk(tenant, conversation, turn)
 {
-    int _next = fromEvent;
+    int _seen;
 
-    public override int Next => _next;
+    public override int Next => fromEvent + _seen;
+
+    public override TurnFailure? Beyond => _seen > 0 ? null
+        : new TurnFailure(
+            TurnError.InvalidRequest, $"starting_after: the turn ended before its event {fromEvent}.", "starting_after");
 
     public override (string Method, ReadOnlyMemory<byte> Request) Call() => Attach();
 
-    public override void Saw(ReadOnlySpan<byte> json) => _next++;
+    public override void Saw(ReadOnlySpan<byte> json) => _seen++;
 
+    /// <exception cref="TurnFailedException">There is no such turn: nobody has it, and it is not recorded.</exception>
     public override async ValueTask<string?> ModelAsync(CancellationToken cancellationToken)
     {
-        if (await store.FindOperationAsync(Grain, Turn.Value, cancellationToken) is { Request: { Length: > 0 } request })
+        var record = await store.FindOperationAsync(Grain, Turn.Value, cancellationToken);
+        if (record is { Status: OperationStatus.Pending, Request: { Length: > 0 } request })
         {
             return JsonSerializer.Deserialize(request, ContractsJson.Default.ChatTurn)?.Model;
         }
-        return await store.DescribeAsync(Grain, cancellationToken) is { } summary ? Heads.Of(summary).Model : null;
+        return record is not null && await store.DescribeAsync(Grain, cancellationToken) is { } summary
+            ? Heads.Of(summary).Model
+            : throw new TurnFailedException(TurnError.ConversationNotFound, "There is no such turn, or its result was given up.");
     }
 }
 

@@ -9,15 +9,18 @@ namespace Hearth.Gateway.Cluster;
 
 /// <summary>What a relay needs of its cluster.</summary>
 sealed record RelayParts(
-    Router Router, SiloTable Silos, IPeerNetwork Network, RoutingOptions Options, RoutingMetrics Metrics, TimeProvider Time, ILogger Logger);
+    Router Router, SiloTable Silos, IPeerNetwork Network, RoutingOptions Options, RoutingMetrics Metrics, TimeProvider Time,
+    ILogger Logger);
 
-/// <summary>Carries one turn's events to its reader, from whichever silo has the turn: when a silo moves it, breaks off or dies, the
-/// stream goes on from the next one, with no event left out or repeated. Disposing it aborts the call, which cancels the turn.</summary>
+/// <summary>Carries one turn's events to its reader, from whichever silo has the turn: when a silo moves it, breaks off or dies,
+/// the stream goes on from the next one, with no event left out or repeated. Disposing it aborts the call, which cancels the
+/// turn.</summary>
 sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancellationToken) : IAsyncDisposable
 {
     readonly HashSet<string> _except = [];
     SiloCall? _call;
     Route _route;
+    MembershipView _view = MembershipView.Empty;
     string? _lastSilo;
     string? _hint;
     bool _ended;
@@ -48,6 +51,10 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
             {
                 happened = await UnlocatedAsync(e);
             }
+            catch (TurnFailedException e)
+            {
+                happened = End(e.Failure);
+            }
             if (happened is not null)
             {
                 _ended = happened is TurnFinished or TurnFailed;
@@ -61,6 +68,7 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
     async ValueTask<TurnEvent?> ConnectAsync()
     {
         var startedAt = parts.Time.GetTimestamp();
+        _view = parts.Silos.View;
         var (found, isFree) = await RouteAsync();
         if (found is not { } route)
         {
@@ -103,7 +111,8 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
     {
         if (await _call!.ReceiveAsync() is not { } message)
         {
-            throw new PeerException(PeerFault.Lost, "The silo ended the turn's stream before the turn.");
+            return ask.Beyond is { } beyond ? End(beyond)
+                : throw new PeerException(PeerFault.Lost, "The silo ended the turn's stream before the turn.");
         }
         TurnEvent happened;
         using (message)
@@ -185,11 +194,13 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
     ValueTask<TurnEvent?> UnlocatedAsync(StoreException e)
     {
         ClusterLog.StoreFailed(parts.Logger, e.Message);
-        var failure = new TurnFailure(TurnError.StoreUnavailable, "The cluster's store does not answer.", null, Limits.RetryAfter);
+        var failure = new TurnFailure(
+            TurnError.StoreUnavailable, "The cluster's store does not answer.", null, Limits.RetryAfter);
         return _lastSilo is null ? ValueTask.FromResult<TurnEvent?>(End(failure)) : AgainAsync(failure, wait: true);
     }
 
-    /// <summary>No silo can have the turn now. One that no silo has seen is refused; another one waits for better times.</summary>
+    /// <summary>No silo can have the turn now. One that no silo has seen is refused; another one waits for better
+    /// times.</summary>
     ValueTask<TurnEvent?> NowhereAsync(bool isFree)
     {
         var failure = _reason
@@ -204,7 +215,6 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
 
     async ValueTask<TurnEvent?> AgainAsync(TurnFailure reason, bool wait)
     {
-        var view = parts.Silos.View;
         await DropAsync();
         _reason = reason;
         if (_tries++ == 0)
@@ -218,19 +228,19 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
         }
         if (wait)
         {
-            await PauseAsync(view, left);
+            await PauseAsync(left);
         }
         return null;
     }
 
-    /// <summary>Waits a while, or until the membership changes.</summary>
-    async ValueTask PauseAsync(MembershipView view, TimeSpan most)
+    /// <summary>Waits a while, or until the membership is another one than that which led here.</summary>
+    async ValueTask PauseAsync(TimeSpan most)
     {
         var pause = parts.Options.RetryFirst * Math.Pow(2, Math.Min(_waits++, 16));
         pause = new[] { pause, parts.Options.RetryMax, most }.Min();
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         await Task.WhenAny(
-            parts.Silos.Watcher.NextAsync(view, over.Token), Task.Delay(pause, parts.Time, over.Token));
+            parts.Silos.Watcher.NextAsync(_view, over.Token), Task.Delay(pause, parts.Time, over.Token));
         await over.CancelAsync();
         cancellationToken.ThrowIfCancellationRequested();
     }

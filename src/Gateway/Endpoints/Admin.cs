@@ -89,7 +89,8 @@ sealed class Admin(ICluster cluster)
         var rest = http.Request.RouteValues["rest"] as string ?? "";
         if (!rest.EndsWith(Verb, StringComparison.Ordinal) || rest.Length is <= 6 or > Limits.SiloIdMax)
         {
-            await ErrorReply.SendAsync(http, ApiError.OfStatus(404, http.Request.Method + " " + FieldPath.Shorten(http.Request.Path)));
+            var where = http.Request.Method + " " + FieldPath.Shorten(http.Request.Path);
+            await ErrorReply.SendAsync(http, ApiError.OfStatus(404, where));
             return;
         }
         var silo = Uri.UnescapeDataString(rest[..^Verb.Length]);

@@ -3,11 +3,12 @@ using Microsoft.AspNetCore.Http;
 
 namespace Hearth.Gateway;
 
-/// <summary><c>/v1/conversations/{conversation}/turns/{turn}</c>: the rest of a stream that broke, through any gateway, and the way to
-/// stop a turn from outside.</summary>
+/// <summary><c>/v1/conversations/{conversation}/turns/{turn}</c>: the rest of a stream that broke, through any gateway, and the
+/// way to stop a turn from outside.</summary>
 sealed class ConversationTurns(ICluster cluster, TurnDoor door, TurnReply reply)
 {
-    /// <summary><c>GET …/events?starting_after=N</c> or with <c>Last-Event-ID: N</c>: from the turn's start without either.</summary>
+    /// <summary><c>GET …/events?starting_after=N</c> or with <c>Last-Event-ID: N</c>: from the turn's start without
+    /// either.</summary>
     public async Task EventsAsync(HttpContext http)
     {
         var given = http.Request.Query["starting_after"] is [{ } asked] ? asked

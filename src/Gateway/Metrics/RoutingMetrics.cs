@@ -23,7 +23,8 @@ sealed class RoutingMetrics : IDisposable
             description: "Times that a silo said that another one has the conversation.");
         _takeovers = _meter.CreateCounter<long>("hearth_gateway_takeovers",
             description: "Running turns whose stream went on from another silo.");
-        _duration = _meter.CreateHistogram("hearth_gateway_route_duration", "s", "To find a turn's silo and hand the turn over.", null,
+        _duration = _meter.CreateHistogram("hearth_gateway_route_duration", "s",
+            "To find a turn's silo and hand the turn over.", null,
             new InstrumentAdvice<double> { HistogramBucketBoundaries = s_seconds });
         _meter.CreateObservableGauge("hearth_cluster_membership_version", () => silos.View.Version,
             description: "Version of the membership as this gateway sees it.");

@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace Hearth.Gateway;
 
-/// <summary>A place in a turn's stream, as its <c>id:</c> lines name it: <c>7</c> after all chunks of event 7, <c>7.0</c> after the
-/// first of several. Ordered.</summary>
+/// <summary>A place in a turn's stream, as its <c>id:</c> lines name it: <c>7</c> after all chunks of event 7, <c>7.0</c> after
+/// the first of several. Ordered.</summary>
 readonly record struct StreamPosition(int Event, int Part = int.MaxValue) : IComparable<StreamPosition>
 {
     public const string EventIdsHeader = "X-Hearth-Event-Ids";

@@ -10,15 +10,16 @@ namespace Hearth.Gateway;
 sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics metrics, ILogger<TurnReply> logger)
 {
     public Task SendAsync(HttpContext http, IAsyncEnumerable<TurnEvent> turn, ReplyFormat format, string operation) =>
-        SendAsync(http, turn, operation, format.Head.Delivery.Stream && StreamPosition.IsWanted(http), async (events, started, record) =>
+        SendAsync(http, turn, operation, IsResumable(http, format), async (events, started, record) =>
         {
             format.Begin(started);
             await (format.Head.Delivery.Stream
-                ? StreamAsync(http, events, format, record, StreamPosition.IsWanted(http), StreamPosition.Start)
+                ? StreamAsync(http, events, format, record, IsResumable(http, format), StreamPosition.Start)
                 : WholeAsync(http, events, format, record));
         });
 
-    /// <summary>Goes on with a turn's stream after a place in it: what the turn's own stream sent or would have sent from there on.</summary>
+    /// <summary>Goes on with a turn's stream after a place in it: what the turn's own stream sent or would have sent from there
+    /// on.</summary>
     public Task ResumeAsync(HttpContext http, IAsyncEnumerable<TurnEvent> turn, StreamPosition after, Delivery delivery) =>
         SendAsync(http, turn, "resume", true, async (events, started, record) =>
         {
@@ -28,6 +29,9 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
             format.Begin(started);
             await StreamAsync(http, events, format, record, true, after);
         });
+
+    static bool IsResumable(HttpContext http, ReplyFormat format) =>
+        format.Head.Delivery.Stream && format is ChatFormat && StreamPosition.IsWanted(http);
 
     async Task SendAsync(HttpContext http, IAsyncEnumerable<TurnEvent> turn, string operation, bool resumable,
         Func<TurnEvents, TurnStarted, TurnRecord, Task> sendReply)

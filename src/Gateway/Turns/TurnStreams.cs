@@ -8,7 +8,8 @@ static class TurnStreams
 {
     /// <summary>Runs the turn; if the conversation found by its history has moved on meanwhile, once more as a new one.</summary>
     public static IAsyncEnumerable<TurnEvent> RunAsync(ICluster cluster, ChatTurn turn) =>
-        turn.History == HistoryMode.WholeFound ? RunFoundAsync(cluster, turn) : cluster.RunTurnAsync(turn, CancellationToken.None);
+        turn.History == HistoryMode.WholeFound
+            ? RunFoundAsync(cluster, turn) : cluster.RunTurnAsync(turn, CancellationToken.None);
 
     static async IAsyncEnumerable<TurnEvent> RunFoundAsync(ICluster cluster, ChatTurn turn,
         [EnumeratorCancellation] CancellationToken cancellationToken = default)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Hearth.Actors;
 using Hearth.Actors.Membership;
 using Hearth.Actors.Storage;
@@ -74,6 +75,11 @@ sealed class ClusterRig : IAsyncDisposable
         Directory.Summaries[Grain(conversation)] = new GrainSummary(
             Grain(conversation), 1, new GrainOwner(IdOf(silo), 1, "a"), 2, """{"model":"demo","turns":3,"fingerprint":"f"}"""u8.ToArray(), 9, 7);
     }
+
+    /// <summary>As the owner does before it runs a turn.</summary>
+    public void Record(ChatTurn turn) => Directory.Operations[(Grain(turn.Conversation.Value), turn.Id.Value)] = new StoredOperation(
+        turn.Id.Value, OperationStatus.Pending, turn.BodyHash, 1,
+        JsonSerializer.SerializeToUtf8Bytes(turn, ContractsJson.Default.ChatTurn), null);
 
     /// <summary>Until the gateways have read what silos tell now.</summary>
     public async Task LoadsAreKnownAsync()

@@ -10,6 +10,8 @@ sealed class FakeDirectory : IGrainStore
     public ConcurrentDictionary<GrainId, GrainLocation> Locations { get; } = new();
     public ConcurrentDictionary<GrainId, GrainSummary> Summaries { get; } = new();
 
+    public ConcurrentDictionary<(GrainId, string), StoredOperation> Operations { get; } = new();
+
     public bool IsDown { get; set; }
 
     public void Own(GrainId grain, string silo) => Locations[grain] = new GrainLocation(new GrainOwner(silo, 1, "a"), silo);
@@ -30,7 +32,7 @@ sealed class FakeDirectory : IGrainStore
         Answer<GrainId?>(() => null);
 
     public ValueTask<StoredOperation?> FindOperationAsync(GrainId grain, string operation, CancellationToken cancellationToken) =>
-        Answer<StoredOperation?>(() => null);
+        Answer<StoredOperation?>(() => Operations.GetValueOrDefault((grain, operation)));
 
     public ValueTask<AcquireResult> AcquireAsync(GrainId grain, string silo, string activation, string? expectedPrevious,
         CancellationToken cancellationToken) => throw new NotSupportedException();

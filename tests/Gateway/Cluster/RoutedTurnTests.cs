@@ -270,6 +270,7 @@ public sealed class RoutedTurnTests
         rig.Own("c", "A");
         rig.Silos["A"].StallAfter = 4;
         var turn = ClusterRig.Turn();
+        rig.Record(turn);
         await using (var first = rig.Gateway.RunTurnAsync(turn, ClusterRig.Stop).GetAsyncEnumerator(ClusterRig.Stop))
         {
             for (var i = 0; i < 3; i++)
@@ -285,6 +286,29 @@ public sealed class RoutedTurnTests
             rig.Die("A");
             ClusterRig.AssertWhole(await rest, from: 3);
         }
+    }
+
+    [Fact]
+    public async Task WhatIsNotInATurnIsNotWaitedFor()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        var turn = ClusterRig.Turn();
+        async Task<TurnError> AttachAsync(int from) => Assert.IsType<TurnFailed>(Assert.Single(await ClusterRig.CollectAsync(
+            rig.Gateway.AttachTurnAsync(turn.Tenant, turn.Conversation, turn.Id, from, ClusterRig.Stop)))).Failure.Error;
+
+        Assert.Equal(TurnError.ConversationNotFound, await AttachAsync(0));
+        rig.Own("c", "A");
+        Assert.Equal(TurnError.InvalidRequest, await AttachAsync(FakeSilo.Events));
+        rig.Die("A");
+        while ((await rig.Gateway.ListSilosAsync(ClusterRig.Stop)).Count > 1)
+        {
+            await Task.Yield();
+        }
+        Assert.Equal(TurnError.ConversationNotFound, await AttachAsync(0));
+        Assert.False(await rig.Gateway.CancelTurnAsync(turn.Tenant, turn.Conversation, turn.Id, ClusterRig.Stop));
+        rig.Record(turn);
+        Assert.True(await rig.Gateway.CancelTurnAsync(turn.Tenant, turn.Conversation, turn.Id, ClusterRig.Stop));
+        Assert.Equal(PeerMethods.CancelTurn, Assert.Single(rig.Silos["B"].Calls).Method);
     }
 
     [Fact]
