@@ -120,8 +120,8 @@ sealed partial class Activation<TGrain>(
         var queued = new Message(() => RunMessageAsync(message, reply), e => reply.TrySetException(e));
         if (!_mailbox.Writer.TryWrite(queued))
         {
-            reply.SetException(Leaving
-                ? new GrainRefusedException(RefusalKind.Gone, $"The activation of {Id} is ending.")
+            reply.SetException(Ending is DeactivationReason.HandedOver ? RefusalFor(DeactivationReason.HandedOver)
+                : Leaving ? new GrainRefusedException(RefusalKind.Gone, $"The activation of {Id} is ending.")
                 : new GrainRefusedException(RefusalKind.Busy, $"{Limits.MailboxMessages} messages wait for {Id} already."));
         }
 

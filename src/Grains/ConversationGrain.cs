@@ -16,6 +16,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     readonly OrderedDictionary<TurnId, LiveTurn> _turns = [];
     readonly CacheSpiller _spiller = new(services.Blobs, services.Codec, context, services.SpillLimit, services.Logger);
     readonly TurnGate _gate = new();
+    readonly long _born = services.Time.GetTimestamp();
     ITimer? _unclaimed;
     PendingClaims _claims = PendingClaims.None;
     (TurnId Turn, TurnPrompt Prompt)? _ready;
@@ -37,6 +38,9 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
 
     /// <summary>The turn that runs; null if none does.</summary>
     internal TurnRun? Current { get; private set; }
+
+    /// <summary>How long this activation has lived.</summary>
+    internal TimeSpan Age => services.Time.GetElapsedTime(_born);
 
     /// <summary>The model of the turn that runs, else of the last one; empty before the first.</summary>
     internal string Model => Current?.Turn.Model ?? State.Model;

@@ -53,4 +53,11 @@ public static class Limits
     /// <summary>How long a target asks the store whether a source that fell silent has handed over, and the time between.</summary>
     public static readonly TimeSpan MoveDecision = TimeSpan.FromSeconds(5);
     public static readonly TimeSpan MoveAskAgain = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Targets that a draining silo offers a conversation to, and the time between its rounds.</summary>
+    public const int DrainTargets = 3;
+    public static readonly TimeSpan DrainPause = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>A conversation that came or woke more lately than this is not moved for balance.</summary>
+    public static readonly TimeSpan MoveRest = TimeSpan.FromSeconds(60);
 }

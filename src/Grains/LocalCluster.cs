@@ -62,11 +62,11 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     public ClusterStatus Status => _services.Models.Status(_stopping);
 
     public IAsyncEnumerable<TurnEvent> RunTurnAsync(ChatTurn turn, CancellationToken cancellationToken) =>
-        ReadAsync(() => JoinAsync(turn, [], cancellationToken), 0, [], () => false, cancellationToken);
+        ReadAsync(() => JoinAsync(turn, [], cancellationToken), 0, [], () => ValueTask.FromResult(false), cancellationToken);
 
     public IAsyncEnumerable<TurnEvent> AttachTurnAsync(TenantId tenant, ConversationId conversation, TurnId turn, int fromEvent,
         CancellationToken cancellationToken) =>
-        ReadAsync(() => AttachAsync(tenant, conversation, turn, cancellationToken), fromEvent, [], () => false, cancellationToken);
+        ReadAsync(() => AttachAsync(tenant, conversation, turn, cancellationToken), fromEvent, [], () => ValueTask.FromResult(false), cancellationToken);
 
     public ValueTask<bool> CancelTurnAsync(
         TenantId tenant, ConversationId conversation, TurnId turn, CancellationToken cancellationToken) => TellAsync(async () =>
@@ -217,13 +217,21 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     /// <summary>Goes on as another silo, with no activation.</summary>
     public Task RejoinAsync(string silo) => _host.RejoinAsync(silo);
 
-    /// <summary>Takes no more conversations.</summary>
-    public Task DrainAsync(CancellationToken cancellationToken)
+    /// <summary>Takes no more conversations, and hands on those that are here, replies that run included; what nobody takes is let
+    /// go once its replies are done.</summary>
+    /// <exception cref="OperationCanceledException">The time is over; what is left is left.</exception>
+    public Task<DrainReport> DrainAsync(IProgress<DrainReport>? progress, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
         _host.Close("The silo is being drained.");
-        return Task.CompletedTask;
+        return Evacuation().DrainAsync(progress, cancellationToken);
     }
+
+    /// <summary>Moves some conversations to a silo that has more room, for balance.</summary>
+    /// <returns>How many went.</returns>
+    public Task<int> MoveSomeAsync(int count, SiloEntry target, CancellationToken cancellationToken) =>
+        Evacuation().MoveSomeAsync(count, target, cancellationToken);
+
+    Evacuation Evacuation() => new(_host, _services, _peers, MoveAsync);
 
     public async ValueTask DisposeAsync()
     {
@@ -252,7 +260,7 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     /// <param name="join">Counts the reader in, and gives the turn; or why not.</param>
     /// <param name="isLost">Asked when the reader leaves early: whether its connection only broke.</param>
     internal static async IAsyncEnumerable<TurnEvent> ReadAsync(Func<Task<Joined>> join, int fromEvent, IReadOnlyList<TurnEvent> shown,
-        Func<bool> isLost, [EnumeratorCancellation] CancellationToken cancellationToken)
+        Func<ValueTask<bool>> isLost, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var (live, stored, failure) = await join();
         if (failure is not null)
@@ -268,7 +276,7 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         }
         finally
         {
-            live.Leave(isLost());
+            live.Leave(await isLost());
         }
     }
 

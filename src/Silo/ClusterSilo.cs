@@ -114,7 +114,7 @@ public sealed class ClusterSilo : IAsyncDisposable
         try
         {
             await _member.SetStatusAsync(SiloStatus.Draining, end.Token);
-            await _cluster.DrainAsync(end.Token);
+            await _cluster.DrainAsync(null, end.Token);
         }
         catch (Exception e) when (e is OperationCanceledException or StoreException)
         {

@@ -1,6 +1,7 @@
 using Hearth.Actors.Storage;
 using Hearth.Actors.Tests;
 using Hearth.Contracts;
+using Hearth.Grains.Migration;
 using Hearth.Tests.Shared;
 using Xunit;
 using static Hearth.Grains.Tests.Silo;
@@ -155,6 +156,69 @@ public sealed class MigrationTests
     }
 
     [Fact]
+    public async Task ADrainedSiloHandsEverythingOnAndNoTurnFails()
+    {
+        await using var silos = new Silos(3);
+        Talk(silos, length: 40);
+        for (var i = 0; i < 6; i++)
+            await silos.FollowAsync(TurnOf(0, $"idle{i}"), silos[0]);
+        await silos[0].Cluster.SpillConversationAsync(TenantId.Local, new("idle0"), Stop);
+        var draining = new TaskCompletionSource<Task<DrainReport>>();
+        var begun = 0;
+        silos[0].Engine.BeforeToken = (request, at) =>
+        {
+            if (at == 5 && Interlocked.Increment(ref begun) == 4)
+                draining.SetResult(silos[0].Cluster.DrainAsync(null, Stop));
+            return at < 6 ? Task.CompletedTask : Task.Delay(TimeSpan.FromMilliseconds(3), TimeProvider.System, Stop);
+        };
+        var turns = Enumerable.Range(0, 4).Select(i => silos.FollowAsync(TurnOf(1, $"busy{i}"), silos[0])).ToList();
+        var report = await await draining.Task;
+        Assert.Equal((10, 0), (report.Moved + report.Released, report.Left));
+        Assert.True(report.Moved >= 9);
+        Assert.Equal(0, silos[0].Cluster.Load.Activations);
+        Assert.Empty(silos[0].Engine.Caches);
+        Assert.All(await Task.WhenAll(turns), events => Assert.IsType<TurnFinished>(events[^1]));
+        // What moved is warm where it is now.
+        var warm = await silos.FollowAsync(TurnOf(0, "idle3", "t2"), silos[1]);
+        Assert.Equal(CacheOrigin.Hit, Assert.IsType<TurnStarted>(warm[0]).Cache);
+        Assert.Equal(TurnError.Draining, Assert.IsType<TurnFailed>(
+            (await silos.FollowAsync(TurnOf(0, "new"), silos[0]))[^1]).Failure.Error);
+    }
+
+    [Fact]
+    public async Task WithNowhereToGoADrainedSiloFinishesItsRepliesAndLetsGo()
+    {
+        await using var silos = new Silos(1);
+        Talk(silos);
+        await silos.FollowAsync(TurnOf(0, "idle"), silos[0]);
+        var draining = new TaskCompletionSource<Task<DrainReport>>();
+        silos[0].Engine.BeforeToken = (_, at) =>
+        {
+            if (at == 1)
+                draining.SetResult(silos[0].Cluster.DrainAsync(null, Stop));
+            return Task.CompletedTask;
+        };
+        Assert.IsType<TurnFinished>((await silos.FollowAsync(TurnOf(1, "busy"), silos[0]))[^1]);
+        Assert.Equal(new DrainReport(0, 2, 0), await await draining.Task);
+        Assert.Null(await silos.OwnerAsync("busy"));
+    }
+
+    [Fact]
+    public async Task ForBalanceIdleConversationsMoveButNoneThatCameLately()
+    {
+        var time = new VirtualTime();
+        await using var silos = new Silos(2, time);
+        Talk(silos);
+        for (var i = 0; i < 4; i++)
+            await silos.FollowAsync(TurnOf(0, $"c{i}"), silos[0]);
+        Assert.Equal(0, await silos[0].Cluster.MoveSomeAsync(2, silos[1].Entry, Stop));
+        time.Advance(TimeSpan.FromMinutes(2));
+        Assert.Equal(2, await silos[0].Cluster.MoveSomeAsync(2, silos[1].Entry, Stop));
+        Assert.Equal(0, await silos[1].Cluster.MoveSomeAsync(2, silos[0].Entry, Stop));
+        Assert.Equal(2, silos[1].Engine.Caches.Count);
+    }
+
+    [Fact]
     public async Task WhatCannotMoveSaysWhy()
     {
         await using var silos = new Silos(2);
@@ -193,8 +257,11 @@ public sealed class MigrationTests
     {
         Assert.Equal(silos[owner].Id, await silos.OwnerAsync(conversation));
         var other = silos[1 - owner];
-        while (other.Held(conversation).Count > 0 || silos.Network.Calls > 0 || other.Cluster.Load.Activations > 0)
+        while (other.Held(conversation).Count > 0 || silos.Network.Calls > 0
+            || (await other.Cluster.DescribeConversationAsync(TenantId.Local, new(conversation), Stop))!.State != "asleep")
+        {
             await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, Stop);
+        }
         Assert.DoesNotContain(silos.All.SelectMany(s => s.Engine.Caches), cache => cache.Contains('#', StringComparison.Ordinal));
     }
 

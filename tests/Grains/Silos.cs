@@ -19,8 +19,9 @@ sealed class Silos : IAsyncDisposable
     readonly EmbeddedStore _store;
     readonly HashSet<string> _gone = [];
 
-    public Silos(int count, TimeProvider? time = null)
+    public Silos(int count, TimeProvider? time = null, Lease? lease = null)
     {
+        Lease = lease ?? Lease.Forever;
         Time = time ?? TimeProvider.System;
         _store = EmbeddedStore.Open(Path.Combine(_directory, "data"), 1 << 24, Time);
         Network = new MemoryPeerNetwork(Time);
@@ -28,6 +29,7 @@ sealed class Silos : IAsyncDisposable
     }
 
     public TimeProvider Time { get; }
+    public Lease Lease { get; }
     public MemoryPeerNetwork Network { get; }
     public IReadOnlyList<OneSilo> All { get; }
     public OneSilo this[int index] => All[index];
@@ -123,7 +125,7 @@ sealed class Silos : IAsyncDisposable
             var models = new ModelCatalog();
             models.Serve(Model);
             Cluster = new LocalCluster(
-                new GrainHostOptions { Silo = Id, SiloIsGone = (other, _) => ValueTask.FromResult(silos.IsGone(other)) },
+                new GrainHostOptions { Silo = Id, SiloIsGone = (other, _) => ValueTask.FromResult(silos.IsGone(other)), Lease = silos.Lease },
                 Store, silos._store.Blobs, models, silos.Time, NullLogger.Instance, peers: new SiloPeers
                 {
                     Network = silos.Network.From(Address),

@@ -3,6 +3,7 @@ using Hearth.Actors;
 using Hearth.Actors.Storage;
 using Hearth.Actors.Transport;
 using Hearth.Contracts;
+using Hearth.Grains.Peers;
 using Microsoft.Extensions.Logging;
 
 namespace Hearth.Grains.Migration;
@@ -40,6 +41,7 @@ sealed partial class MigrationTarget(GrainHost<ConversationGrain> host, Conversa
         }
         var move = new IncomingMove(call, offer!, grain, services);
         long? epoch = null;
+        var givenUp = false;
         try
         {
             epoch = await move.RunAsync(cancellationToken);
@@ -47,12 +49,13 @@ sealed partial class MigrationTarget(GrainHost<ConversationGrain> host, Conversa
         catch (Exception e) when (e is PeerException or OperationCanceledException or StoreException or JsonException
             or MoveRefusedException)
         {
+            givenUp = e is PeerException or OperationCanceledException && await PeerHandlers.FaultOfAsync(call) == PeerFault.Aborted;
             LogNotTaken(services.Logger, grain.Context.Id, offer!.Silo, e.Message);
         }
         finally
         {
             if (epoch is null && move.IsReady)
-                epoch = await AskStoreAsync(grain.Context, offer!);
+                epoch = await AskStoreAsync(grain.Context, offer!, givenUp);
             if (epoch is not { } granted || !Start(move, granted))
             {
                 await grain.DropCachesAsync(choices: 1);
@@ -90,8 +93,9 @@ sealed partial class MigrationTarget(GrainHost<ConversationGrain> host, Conversa
     }
 
     /// <summary>The source fell silent when this silo was ready: did it hand over?</summary>
+    /// <param name="givenUp">It said that it would not: what the store says now is what counts.</param>
     /// <returns>The epoch of this activation; null if it did not come to own the conversation, or nobody can tell.</returns>
-    async Task<long?> AskStoreAsync(GrainContext context, MoveOffer offer)
+    async Task<long?> AskStoreAsync(GrainContext context, MoveOffer offer, bool givenUp)
     {
         var began = services.Time.GetTimestamp();
         while (services.Time.GetElapsedTime(began) < Limits.MoveDecision)
@@ -101,7 +105,7 @@ sealed partial class MigrationTarget(GrainHost<ConversationGrain> host, Conversa
                 var owner = (await services.Store.LocateAsync(context.Id, CancellationToken.None))?.Owner;
                 if (owner?.Activation == context.Fence.Activation)
                     return owner.Epoch;
-                if (owner?.Activation != offer.Activation)
+                if (givenUp || owner?.Activation != offer.Activation)
                     return null;
             }
             catch (StoreException e)

@@ -84,4 +84,22 @@ public static class PeerHandlers
 
     internal static async Task SendAsync<T>(PeerCall call, T answer, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
         await call.SendAsync(JsonSerializer.SerializeToUtf8Bytes(answer, type), cancellationToken);
+
+    /// <summary>How a call broke whose handler was told to stop.</summary>
+    internal static async Task<PeerFault> FaultOfAsync(PeerCall call)
+    {
+        try
+        {
+            using var message = await call.ReceiveAsync(new CancellationToken(canceled: true));
+            return PeerFault.Aborted;
+        }
+        catch (PeerException e)
+        {
+            return e.Fault;
+        }
+        catch (OperationCanceledException)
+        {
+            return PeerFault.Lost;
+        }
+    }
 }

@@ -7,59 +7,36 @@ namespace Hearth.Grains.Peers;
 /// <summary>The calls that a turn's events answer. Who aborts one leaves the turn; whose connection breaks may come back.</summary>
 sealed class TurnHandlers(LocalCluster cluster)
 {
-    public async Task RunAsync(PeerCall call, CancellationToken cancellationToken)
+    public Task RunAsync(PeerCall call, CancellationToken cancellationToken) => TellAsync(call, () =>
     {
-        var fault = PeerFault.Aborted;
-        await TellAsync(call, () =>
-        {
-            var (turn, from, shown) = PeerHandlers.Read(call.Request, ContractsJson.Default.RunTurnCall);
-            Check(turn, from, shown);
-            return (new GrainId(turn.Tenant.Value, turn.Conversation.Value), LocalCluster.ReadAsync(
-                () => cluster.JoinAsync(turn, shown, cancellationToken), from, shown, () => fault == PeerFault.Lost, cancellationToken));
-        }, broken => fault = broken);
-    }
+        var (turn, from, shown) = PeerHandlers.Read(call.Request, ContractsJson.Default.RunTurnCall);
+        Check(turn, from, shown);
+        return (new GrainId(turn.Tenant.Value, turn.Conversation.Value), LocalCluster.ReadAsync(
+            () => cluster.JoinAsync(turn, shown, cancellationToken), from, shown, () => IsLostAsync(call), cancellationToken));
+    });
 
-    public async Task AttachAsync(PeerCall call, CancellationToken cancellationToken)
+    public Task AttachAsync(PeerCall call, CancellationToken cancellationToken) => TellAsync(call, () =>
     {
-        var fault = PeerFault.Aborted;
-        await TellAsync(call, () =>
-        {
-            var (tenant, conversation, turn, from) = PeerHandlers.Read(call.Request, ContractsJson.Default.TurnCall);
-            return (new GrainId(tenant.Value, conversation.Value), LocalCluster.ReadAsync(
-                () => cluster.AttachAsync(tenant, conversation, turn, cancellationToken),
-                from, [], () => fault == PeerFault.Lost, cancellationToken));
-        }, broken => fault = broken);
-    }
+        var (tenant, conversation, turn, from) = PeerHandlers.Read(call.Request, ContractsJson.Default.TurnCall);
+        return (new GrainId(tenant.Value, conversation.Value), LocalCluster.ReadAsync(
+            () => cluster.AttachAsync(tenant, conversation, turn, cancellationToken), from, [], () => IsLostAsync(call),
+            cancellationToken));
+    });
 
-    public Task RunCompletionAsync(PeerCall call, CancellationToken cancellationToken) => TellAsync(call,
-        () => (null, cluster.RunCompletionAsync(
-            PeerHandlers.Read(call.Request, ContractsJson.Default.CompletionTurn), cancellationToken)),
-        _ => { });
+    public Task RunCompletionAsync(PeerCall call, CancellationToken cancellationToken) => TellAsync(call, () => (null,
+        cluster.RunCompletionAsync(
+            PeerHandlers.Read(call.Request, ContractsJson.Default.CompletionTurn), cancellationToken)));
 
-    /// <summary>Sends the events as they come.</summary>
-    /// <param name="broke">Told how the call broke, before the turn is left.</param>
-    async Task TellAsync(
-        PeerCall call, Func<(GrainId? Conversation, IAsyncEnumerable<TurnEvent> Events)> open, Action<PeerFault> broke)
+    /// <summary>Sends the events as they come, as long as somebody hears them.</summary>
+    async Task TellAsync(PeerCall call, Func<(GrainId? Conversation, IAsyncEnumerable<TurnEvent> Events)> open)
     {
         try
         {
             var (conversation, events) = open();
-            await using var reader = events.GetAsyncEnumerator();
-            try
+            await foreach (var e in events)
             {
-                while (await reader.MoveNextAsync())
-                {
-                    await PeerHandlers.SendAsync(call, await ForGatewayAsync(conversation, reader.Current),
-                        ContractsJson.Default.TurnEvent, CancellationToken.None);
-                }
-            }
-            catch (PeerException e)
-            {
-                broke(e.Fault);
-            }
-            catch (OperationCanceledException)
-            {
-                broke(await FaultOfAsync(call));
+                await PeerHandlers.SendAsync(call, await ForGatewayAsync(conversation, e), ContractsJson.Default.TurnEvent,
+                    CancellationToken.None);
             }
         }
         catch (TurnFailedException e)
@@ -67,7 +44,13 @@ sealed class TurnHandlers(LocalCluster cluster)
             await PeerHandlers.SendAsync<TurnEvent>(call, new TurnFailed { Failure = e.Failure },
                 ContractsJson.Default.TurnEvent, CancellationToken.None);
         }
+        catch (Exception e) when (e is PeerException or OperationCanceledException)
+        {
+            // Nobody hears it: the turn was left, and knows how.
+        }
     }
+
+    static async ValueTask<bool> IsLostAsync(PeerCall call) => await PeerHandlers.FaultOfAsync(call) == PeerFault.Lost;
 
     /// <summary>A turn that ended because another activation has the conversation goes on there.</summary>
     async ValueTask<TurnEvent> ForGatewayAsync(GrainId? conversation, TurnEvent e) =>
@@ -75,23 +58,6 @@ sealed class TurnHandlers(LocalCluster cluster)
         && failed.Failure.Silo is null
             ? failed with { Failure = Failures.Moved(await cluster.FindOwnerElsewhereAsync(id)) }
             : e;
-
-    static async Task<PeerFault> FaultOfAsync(PeerCall call)
-    {
-        try
-        {
-            using var message = await call.ReceiveAsync(new CancellationToken(canceled: true));
-            return PeerFault.Aborted;
-        }
-        catch (PeerException e)
-        {
-            return e.Fault;
-        }
-        catch (OperationCanceledException)
-        {
-            return PeerFault.Lost;
-        }
-    }
 
     static void Check(ChatTurn turn, int from, IReadOnlyList<TurnEvent> shown)
     {
