@@ -5,12 +5,14 @@ using Hearth.Grains.Replies;
 namespace Hearth.Grains.Migration;
 
 /// <summary>The call's request: what is to move.</summary>
+/// <param name="Target">Id of the silo that is meant: another generation may listen at its address by now.</param>
 /// <param name="Activation">Of the owner as it offers the conversation: while it is the store's, nothing has moved.</param>
 /// <param name="Model">Empty for a conversation without a turn; it has no cache then.</param>
 /// <param name="Fingerprint">Of that model: the target must serve the very same one.</param>
 /// <param name="Scope">As <see cref="TokenRequest.Scope"/>.</param>
 sealed record MoveOffer(
-    string Tenant, string Conversation, string Silo, string Activation, string Model, string Fingerprint, string Scope)
+    string Tenant, string Conversation, string Silo, string Target, string Activation, string Model, string Fingerprint,
+    string Scope)
 {
     /// <summary>Of this protocol; another one is refused.</summary>
     public int Version { get; init; } = 1;

@@ -42,7 +42,7 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
     async Task<MoveResult> MoveAsync(CancellationToken cancellationToken)
     {
         var fence = grain.Context.Fence;
-        var offer = new MoveOffer(grain.Context.Id.Scope, grain.Context.Id.Name, silo, fence.Activation,
+        var offer = new MoveOffer(grain.Context.Id.Scope, grain.Context.Id.Name, silo, target.Id, fence.Activation,
             _engine is null ? "" : grain.Model, _engine?.Model.Fingerprint ?? "", grain.Scope);
         var request = JsonSerializer.SerializeToUtf8Bytes(offer, MigrationJson.Default.MoveOffer);
         await using var call = await StepAsync(

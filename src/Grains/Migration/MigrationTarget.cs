@@ -77,6 +77,8 @@ sealed partial class MigrationTarget(GrainHost<ConversationGrain> host, Conversa
     {
         if (offer is not { Version: 1 })
             return (null, "another version of Hearth");
+        if (offer.Target != host.Silo)
+            return (null, $"it is {host.Silo}, not {offer.Target}");
         if (offer.Model.Length > 0 && services.Models.Find(offer.Model) is not { } served)
             return (null, $"it does not serve {offer.Model}");
         if (offer.Model.Length > 0 && services.Models.Find(offer.Model)!.Card.Fingerprint != offer.Fingerprint)

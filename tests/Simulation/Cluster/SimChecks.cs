@@ -43,13 +43,9 @@ sealed class SimChecks
             _clients.SelectMany(c => c.Turns).Single(t => t.Key == $"{grain.Name}/{turn}").MayBeLost = true;
         }
         Committed.RemoveAll(lost.Contains);
-        foreach (var (grain, epoch) in _epochs.Keys.ToArray())
-        {
-            if (image.Grains.GetValueOrDefault(grain) is not { } row || epoch > row.Epoch)
-                _epochs.Remove((grain, epoch));
-            else if (epoch == row.Epoch && row.Activation is { } activation)
-                _epochs[(grain, epoch)] = activation;
-        }
+        _epochs.Clear();
+        foreach (var (grain, row) in image.Grains)
+            _epochs[(grain, row.Epoch)] = row.Activation ?? "";
     }
 
     public void Count(string what) => Counts[what] = Counts.GetValueOrDefault(what) + 1;
@@ -180,7 +176,7 @@ sealed class SimChecks
             var quiet = new LocalCluster(new GrainHostOptions { Silo = "baseline", SiloIsGone = (_, _) => ValueTask.FromResult(false) },
                 store, store, models, process.Time, NullLogger.Instance);
             var turns = _clients.SelectMany(c => c.Turns).ToDictionary(t => (t.Turn.Conversation.Value, t.Turn.Id.Value));
-            foreach (var (grain, id, _) in Committed)
+            foreach (var (grain, id, _) in Committed.ToArray())
             {
                 var turn = turns[(grain.Name, id)];
                 var text = "";

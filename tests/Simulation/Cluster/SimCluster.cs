@@ -34,6 +34,9 @@ sealed class SimCluster
     public SimNetwork Network { get; }
     public ILogger Logger { get; }
     public MembershipOptions Membership { get; } = new();
+
+    /// <summary>What silos believe of their own leases; the others believe <see cref="Membership"/>.</summary>
+    public MembershipOptions SiloMembership { get; set; } = new();
     public List<SimSilo> Silos { get; } = [];
     public List<SimGateway> Gateways { get; } = [];
 

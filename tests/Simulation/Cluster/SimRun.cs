@@ -15,10 +15,12 @@ static class SimRun
 
     static readonly TimeSpan _settle = TimeSpan.FromMinutes(4);
 
-    public static async Task<SimResult> RunAsync(int seed, bool verbose = false)
+    /// <param name="sabotage">Breaks something that the checks must find.</param>
+    public static async Task<SimResult> RunAsync(int seed, bool verbose = false, Action<SimCluster>? sabotage = null)
     {
         var world = new SimWorld(seed);
         var cluster = new SimCluster(world, verbose);
+        sabotage?.Invoke(cluster);
         var random = world.Random;
         for (var i = random.Next(2, 5); i > 0; i--)
             cluster.StartSilo($"silo-{i}");

@@ -35,7 +35,7 @@ sealed class SimSilo
         var models = new ModelCatalog();
         models.Serve(SimCluster.Serve(Engine));
         _watcher = new MembershipWatcher(store, cluster.Membership, Process.Time, cluster.Logger);
-        _member = new SiloMember(store, cluster.Membership, Load, Process.Time, cluster.Logger);
+        _member = new SiloMember(store, cluster.SiloMembership, Load, Process.Time, cluster.Logger);
         Grains = InProcess(() => new LocalCluster(
             new GrainHostOptions { Silo = id, SiloIsGone = _watcher.IsGoneAsync, Lease = _member.Lease, IdleMax = world.Between(5, 60) },
             store, store, models, Process.Time, cluster.Logger, null, Peers()));
@@ -95,7 +95,7 @@ sealed class SimSilo
         {
             await _member.JoinAsync(entry, default);
         }
-        catch (StoreException)
+        catch (Exception e) when (e is StoreException or LeaseLostException)
         {
             // As the product: it ends, and whoever started it starts it again with another id.
             End();

@@ -50,12 +50,9 @@ sealed class SimStoreServer
     {
         if (ago == TimeSpan.Zero)
             return (Memory.Image, World.Now);
-        for (var i = _images.Count - 1; ago < TimeSpan.MaxValue && i >= 0; i--)
-        {
-            if (_images[i].At <= World.Now - ago)
-                return _images[i];
-        }
-        return (MemoryImage.Empty, TimeSpan.Zero);
+        // What is lost once never comes back.
+        _images.RemoveAll(i => ago == TimeSpan.MaxValue || i.At > World.Now - ago);
+        return _images is [.., var last] ? last : (MemoryImage.Empty, TimeSpan.Zero);
     }
 
     public void Continue()
