@@ -226,6 +226,9 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         return Evacuation().DrainAsync(progress, cancellationToken);
     }
 
+    /// <summary>How many conversations have been here for so long.</summary>
+    public int Settled(TimeSpan stay) => _host.Live.Count(l => l.Grain.Age >= stay);
+
     /// <summary>Moves some conversations to a silo that has more room, for balance.</summary>
     /// <returns>How many went.</returns>
     public Task<int> MoveSomeAsync(int count, SiloEntry target, CancellationToken cancellationToken) =>

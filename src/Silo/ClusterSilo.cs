@@ -31,6 +31,8 @@ public sealed class ClusterSilo : IAsyncDisposable
     readonly LocalCluster _cluster;
     readonly Placer _placer;
     readonly TaskCompletionSource _drainAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    readonly CancellationTokenSource _stop = new();
+    Task _balancing = Task.CompletedTask;
     PeerServer? _server;
 
     ClusterSilo(ClusterSiloOptions options, RedisStore store, ILoggerFactory loggers, TimeProvider time)
@@ -103,6 +105,7 @@ public sealed class ClusterSilo : IAsyncDisposable
             await _member.SetStatusAsync(SiloStatus.Active, cancellationToken);
             return true;
         });
+        _balancing = new BalanceLoop(_cluster, _watcher, () => Id, _time, _logger).RunAsync(_stop.Token);
     }
 
     /// <summary>Takes no more conversations, hands on those it has, and leaves the cluster.</summary>
@@ -111,12 +114,14 @@ public sealed class ClusterSilo : IAsyncDisposable
     {
         using var budget = new CancellationTokenSource(_options.DrainBudget, _time);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, hurry);
+        await _stop.CancelAsync();
+        await _balancing;
         try
         {
             await _member.SetStatusAsync(SiloStatus.Draining, end.Token);
             await _cluster.DrainAsync(null, end.Token);
         }
-        catch (Exception e) when (e is OperationCanceledException or StoreException)
+        catch (Exception e) when (e is OperationCanceledException or StoreException or LeaseLostException)
         {
             SiloLog.DrainCut(_logger, e.Message);
         }
@@ -129,6 +134,8 @@ public sealed class ClusterSilo : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _stop.CancelAsync();
+        await _balancing;
         if (!Died.IsCompleted)
             await _cluster.DisposeAsync();
         if (_server is not null)
@@ -198,6 +205,9 @@ static partial class SiloLog
 {
     [LoggerMessage(301, LogLevel.Warning, "Not everything could be handed on: {Reason}")]
     public static partial void DrainCut(ILogger logger, string reason);
+
+    [LoggerMessage(303, LogLevel.Information, "{Count} conversations went to {Target}, which has more room")]
+    public static partial void Balanced(ILogger logger, int count, string target);
 
     [LoggerMessage(302, LogLevel.Warning, "The cluster could not be told that this silo leaves: {Reason}")]
     public static partial void LeftSilently(ILogger logger, string reason);

@@ -51,7 +51,7 @@ sealed class Evacuation(GrainHost<ConversationGrain> host, ConversationServices 
     /// <returns>How many went.</returns>
     public async Task<int> MoveSomeAsync(int count, SiloEntry target, CancellationToken cancellationToken)
     {
-        var settled = host.Live.Where(l => l.Grain.Age >= Limits.MoveRest && Holds(l.Grain)).OrderByDescending(l => l.Idle)
+        var settled = host.Live.Where(l => l.Grain.Age >= Actors.Limits.RebalanceStay && Holds(l.Grain)).OrderByDescending(l => l.Idle)
             .Take(count).Select(l => l.Grain).ToList();
         var went = 0;
         foreach (var grain in settled)
@@ -87,6 +87,10 @@ sealed class Evacuation(GrainHost<ConversationGrain> host, ConversationServices 
         catch (GrainRefusedException e)
         {
             return new MoveResult(null, e.Message); // It has gone already.
+        }
+        catch (Exception e) when (e is not OperationCanceledException && Failures.Of(e) is { } failure)
+        {
+            return new MoveResult(null, failure.Message); // It stays; the next round comes by again.
         }
     }
 

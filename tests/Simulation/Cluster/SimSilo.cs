@@ -153,7 +153,7 @@ sealed class SimSilo
         using var budget = new CancellationTokenSource(_drainBudget, Process.Time);
         try
         {
-            await Grains.DrainAsync(budget.Token);
+            await Grains.DrainAsync(null, budget.Token);
         }
         catch (Exception e) when (e is OperationCanceledException or StoreException)
         {
