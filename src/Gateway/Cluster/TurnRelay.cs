@@ -170,7 +170,10 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
     async ValueTask<TurnEvent?> BrokenAsync(PeerException broken)
     {
         var silo = _route.Silo.Id;
-        ClusterLog.Broken(parts.Logger, ask.Turn.Value, silo, broken.Fault, broken.Message);
+        if (_tries == 0)
+        {
+            ClusterLog.Broken(parts.Logger, ask.Turn.Value, silo, broken.Fault, broken.Message);
+        }
         switch (broken.Fault)
         {
             case PeerFault.Unreachable:

@@ -352,12 +352,12 @@ public sealed class RoutedTurnTests
         var told = rig.Membership.Load;
         rig.Membership.Load = silo => told(silo) with { Prefixes = silo == "D/1" ? [7, key] : [7] };
         await rig.LoadsAreKnownAsync();
-        for (var i = 0; i < 10; i++)
+        for (var i = 0; i < 3; i++) // more would be sent elsewhere: a known beginning is worth so much load, and no more
         {
             var other = turn with { Conversation = new($"c{i}"), Items = [turn.Items[0], MessageItem.Of(Role.User, $"Hi {i}")] };
             ClusterRig.AssertWhole(await rig.RunAsync(other));
         }
-        Assert.Equal(10, rig.Silos["D"].Runs);
+        Assert.Equal(3, rig.Silos["D"].Runs);
 
         rig.Directory.Locations[ClusterRig.Grain("old")] = new GrainLocation(null, "E/1");
         ClusterRig.AssertWhole(await rig.RunAsync(turn with { Conversation = new("old") }));
