@@ -18,6 +18,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     readonly TurnGate _gate = new();
     readonly long _born = services.Time.GetTimestamp();
     ITimer? _unclaimed;
+    bool _askedBefore;
     PendingClaims _claims = PendingClaims.None;
     (TurnId Turn, TurnPrompt Prompt)? _ready;
 
@@ -220,6 +221,22 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
         return ready;
     }
 
+    /// <summary>Asks, once per activation, whether the silo that had the conversation before still holds more of its cache than this
+    /// one.</summary>
+    internal async Task<(CachePeer Peer, PulledSpill Spill)?> AskPreviousSiloAsync(
+        ServedModel model, CancellationToken cancellationToken)
+    {
+        if (_askedBefore || Context.PreviousSilo is not { } silo || silo == Context.Silo || State.Fingerprint != model.Card.Fingerprint)
+            return null;
+        _askedBefore = true;
+        var here = model.Engine.DescribeCache(Cache).Tokens;
+        if (here >= Tokens.Length - 1 || services.Peers?.Find(silo) is not { } entry)
+            return null;
+        var peer = new CachePeer(services.Peers.Network, entry.Id, entry.Address, Context.Id, model.Card, services.Time);
+        var held = Math.Min(await peer.CountAsync(cancellationToken), Tokens.Length);
+        return held > here ? (peer, new PulledSpill(peer, Tokens.AsMemory(0, held), model.Engine.ChunkTokens)) : null;
+    }
+
     /// <summary>Gives back what the engine holds of this conversation, and of so many choices of a suspended turn.</summary>
     internal async Task DropCachesAsync(int choices)
     {
@@ -378,7 +395,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
 /// <summary>What all conversations of a silo share.</summary>
 sealed record ConversationServices(
     IGrainStore Store, IBlobStore Blobs, ChunkCodec Codec, ModelCatalog Models, TimeProvider Time, SemaphoreSlim SpillLimit,
-    ILogger Logger)
+    ILogger Logger, SiloPeers? Peers)
 {
     public RecentPrefixes Prefixes { get; } = new();
 }

@@ -29,13 +29,15 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     {
         (_lease, _peers) = (options.Lease, peers);
         var codec = spill is null ? ChunkCodec.None : new ChunkCodec(spill.Compress, spill.Keys);
-        _services = new ConversationServices(store, blobs, codec, models, time, new SemaphoreSlim(Limits.SpillsAtOnce), logger);
+        _services = new ConversationServices(store, blobs, codec, models, time, new SemaphoreSlim(Limits.SpillsAtOnce), logger, peers);
         _host = new GrainHost<ConversationGrain>(
             options, store, context => new ConversationGrain(context, _services), time, logger);
         MovesIn = new MigrationTarget(_host, _services);
+        Caches = new CacheKeeper(_host, _services);
     }
 
     internal MigrationTarget MovesIn { get; }
+    internal CacheKeeper Caches { get; }
 
     /// <summary>What this silo tells of itself.</summary>
     public SiloLoad Load
@@ -66,7 +68,8 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
 
     public IAsyncEnumerable<TurnEvent> AttachTurnAsync(TenantId tenant, ConversationId conversation, TurnId turn, int fromEvent,
         CancellationToken cancellationToken) =>
-        ReadAsync(() => AttachAsync(tenant, conversation, turn, cancellationToken), fromEvent, [], () => ValueTask.FromResult(false), cancellationToken);
+        ReadAsync(() => AttachAsync(tenant, conversation, turn, cancellationToken), fromEvent, [],
+            () => ValueTask.FromResult(false), cancellationToken);
 
     public ValueTask<bool> CancelTurnAsync(
         TenantId tenant, ConversationId conversation, TurnId turn, CancellationToken cancellationToken) => TellAsync(async () =>
@@ -109,10 +112,30 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         }
     }
 
-    public ValueTask<IReadOnlyList<SiloInfo>> ListSilosAsync(CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
+    public ValueTask<IReadOnlyList<SiloInfo>> ListSilosAsync(CancellationToken cancellationToken)
+    {
+        var load = Load;
+        return ValueTask.FromResult<IReadOnlyList<SiloInfo>>([new SiloInfo
+        {
+            Id = _host.Silo,
+            Address = "",
+            Pid = Environment.ProcessId,
+            Device = "",
+            Models = load.Models,
+            Status = _stopping ? "draining" : "active",
+            Conversations = load.Activations,
+            BlocksUsed = load.BlocksUsed,
+            BlocksTotal = load.BlocksTotal,
+            Running = load.Running,
+            Waiting = load.Waiting,
+        }]);
+    }
 
-    public ValueTask<bool> DrainSiloAsync(string silo, CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <summary>A silo by itself has nowhere to send its conversations: who stops the process drains it.</summary>
+    public ValueTask<bool> DrainSiloAsync(string silo, CancellationToken cancellationToken) => silo != _host.Silo
+        ? ValueTask.FromResult(false)
+        : throw new TurnFailedException(TurnError.InvalidRequest,
+            "There is no other silo that could take the conversations: stop the process, and they wait in its store.");
 
     public async IAsyncEnumerable<TurnEvent> RunCompletionAsync(
         CompletionTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -111,13 +111,15 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
             [.. grain.Entries.Take(plan.Keep).Select(e => e.Item).Concat(plan.Added).Take(PrefixKey.ItemsMax)]));
 
         await grain.Spiller.StopAsync(finish: false);
-        _choices = new ChoiceSet(model, _turn.Generation, RequestFor(model, prompt), live.Append,
+        var before = await grain.AskPreviousSiloAsync(model, live.Cancellation);
+        _choices = new ChoiceSet(model, _turn.Generation, RequestFor(model, prompt, before?.Spill), live.Append,
             admitted => Started(prompt, admitted, knownBefore: plan.Keep > 0), _services.Time);
         _choices.Prime(origin.Shown, origin.Held);
         while (!await _choices.RunAsync(grain.Gate.Suspension, live.Cancellation))
             await grain.Gate.YieldAsync();
         await CommitAsync(model, plan, segments, prompt, _choices.Replies);
         grain.Spiller.Start(model, grain.Cache, grain.Tokens);
+        _ = before?.Peer.DropAsync();
     }
 
     /// <summary>What the engine has never seen may be an old conversation all the same, whose cache is gone.</summary>
@@ -135,13 +137,14 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
             : started;
     }
 
-    TokenRequest RequestFor(ServedModel model, int[] prompt)
+    TokenRequest RequestFor(ServedModel model, int[] prompt, ICacheSpill? before)
     {
         var request = ChoiceSet.Request(model, _turn.Generation, grain.Cache.Value, Scope, prompt);
         return request with
         {
             Sampling = request.Sampling with { Seed = request.Sampling.Seed ?? StoredTurn.SeedOf(_turn) },
             Spill = grain.Spiller.For(model, prompt),
+            Peer = before,
         };
     }
 

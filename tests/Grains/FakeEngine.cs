@@ -145,14 +145,16 @@ sealed class FakeEngine(ModelCard model) : ITokenEngine
     async Task<(int, CacheOrigin)> CachedAsync(TokenRequest request)
     {
         var held = Common(Held(request.Cache.Value), request.Prompt.Span);
-        if (request.Spill is not { } spill)
-            return (held, held > 0 ? CacheOrigin.Hit : CacheOrigin.New);
-        var stored = new List<int>();
-        for (var i = 0; await spill.ReadAsync(i, CancellationToken.None) is { } blob; i++)
-            stored.AddRange(TokensOf(blob.Span));
-        var restored = Common(stored, request.Prompt.Span);
-        return restored > held ? (restored, CacheOrigin.Restored)
-            : (held, held > 0 ? CacheOrigin.Hit : CacheOrigin.Recomputed);
+        var (best, origin) = (held, held > 0 ? CacheOrigin.Hit : request.Spill is null ? CacheOrigin.New : CacheOrigin.Recomputed);
+        foreach (var spill in new[] { request.Peer, request.Spill })
+        {
+            var stored = new List<int>();
+            for (var i = 0; spill is not null && await spill.ReadAsync(i, CancellationToken.None) is { } blob; i++)
+                stored.AddRange(TokensOf(blob.Span));
+            if (Common(stored, request.Prompt.Span) is var found && found > best)
+                (best, origin) = (found, spill!.Origin);
+        }
+        return (best, origin);
     }
 
     static int[] TokensOf(ReadOnlySpan<byte> blob) => [.. blob.ToArray().Chunk(4).Select(b => BitConverter.ToInt32(b))];

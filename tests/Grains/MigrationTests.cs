@@ -204,6 +204,26 @@ public sealed class MigrationTests
     }
 
     [Fact]
+    public async Task ACacheThatThePreviousSiloStillHoldsIsPulledFromThere()
+    {
+        var time = new VirtualTime();
+        await using var silos = new Silos(2, time);
+        Talk(silos);
+        await silos.FollowAsync(TurnOf(0, "c1"), silos[0]);
+        var held = silos[0].Held("c1").Count;
+        while ((await silos[0].Cluster.DescribeConversationAsync(TenantId.Local, new("c1"), Stop))!.SpilledTokens == 0)
+            await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, Stop);
+        while (await silos.OwnerAsync("c1") is not null)
+        {
+            time.Advance(TimeSpan.FromMinutes(20));
+            await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, Stop);
+        }
+        var started = Assert.IsType<TurnStarted>((await silos.FollowAsync(TurnOf(0, "c1", "t2"), silos[1]))[0]);
+        Assert.Equal((CacheOrigin.Pulled, held), (started.Cache, started.CachedTokens));
+        await CheckAsync(silos, "c1", owner: 1);
+    }
+
+    [Fact]
     public async Task ForBalanceIdleConversationsMoveButNoneThatCameLately()
     {
         var time = new VirtualTime();

@@ -18,6 +18,7 @@ public static class PeerHandlers
             [PeerMethods.RunTurn] = turns.RunAsync,
             [PeerMethods.AttachTurn] = turns.AttachAsync,
             [PeerMethods.RunCompletion] = turns.RunCompletionAsync,
+            [PeerMethods.PullCache] = cluster.Caches.HandleAsync,
             [PeerMethods.MoveIn] = cluster.MovesIn.HandleAsync,
             [PeerMethods.CancelTurn] = One(json.TurnCall, json.DoneAnswer,
                 async (c, stop) => new DoneAnswer(await cluster.CancelTurnAsync(c.Tenant, c.Conversation, c.Turn, stop)),

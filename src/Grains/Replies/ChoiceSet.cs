@@ -87,6 +87,7 @@ sealed class ChoiceSet
         Cache = SiblingCache(first.Cache, choice),
         Sampling = first.Sampling with { Seed = first.Sampling.Seed + choice },
         Spill = null,
+        Peer = null,
         Keep = false,
     };
 
