@@ -4,6 +4,7 @@ using Hearth.Actors.Membership;
 using Hearth.Actors.Storage;
 using Hearth.Actors.Storage.Redis;
 using Hearth.Actors.Transport;
+using Hearth.Gateway;
 using Hearth.Gateway.Cluster;
 using Microsoft.Extensions.Logging;
 
@@ -12,9 +13,12 @@ namespace Hearth.Cli;
 /// <summary><c>hearth gateway</c>: the API in front of a cluster's silos. Keeps nothing.</summary>
 static class GatewayCommand
 {
+    static readonly Option<TimeSpan> _leaveDelay = Flag.Duration("--leave-delay",
+        "How long a gateway that is told to stop still takes turns, while load balancers learn of it", TimeSpan.FromSeconds(1));
+
     public static Command Create() => Hosting.Command("gateway",
         "Serve the API of a cluster.\n\nExample: hearth gateway --redis 127.0.0.1:6379 --urls http://127.0.0.1:8080",
-        RunAsync, ClusterFlags.All, HttpFlags.All);
+        RunAsync, ClusterFlags.All, HttpFlags.All, [_leaveDelay]);
 
     static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
@@ -36,6 +40,8 @@ static class GatewayCommand
             $"Try: hearth chat --url {gateway.Urls.First()}"));
         await Hosting.StopAskedAsync(cancellationToken);
         await Console.Error.WriteLineAsync("Stopping: running turns are finished first.");
+        GatewayHost.Leave(gateway);
+        await Hosting.PauseAsync(arguments.GetValue(_leaveDelay), StopSignals.Instance.Hurry);
         await gateway.StopAsync(StopSignals.Instance.Hurry);
         return ExitCodes.Success;
     }

@@ -61,14 +61,17 @@ static class Hosting
     }
 
     /// <summary>Returns when the process is told to end.</summary>
-    public static async Task StopAskedAsync(CancellationToken stop)
+    public static Task StopAskedAsync(CancellationToken stop) => PauseAsync(Timeout.InfiniteTimeSpan, stop);
+
+    public static async Task PauseAsync(TimeSpan pause, CancellationToken stop)
     {
         try
         {
-            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop);
+            await Task.Delay(pause, TimeProvider.System, stop);
         }
         catch (OperationCanceledException)
         {
+            // That is what was waited for, or reason enough to wait no longer.
         }
     }
 

@@ -20,7 +20,8 @@ public static class ProbeHost
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ApplicationName = "Hearth.Probes" });
         logging(builder.Logging.ClearProviders());
         builder.WebHost.UseUrls([.. urls]).ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
-        builder.Services.AddSingleton(cluster).AddSingleton<Health>().AddSingleton<MetricsCollector>().AddSingleton<MetricsPage>();
+        builder.Services.AddSingleton(cluster).AddSingleton<Leaving>().AddSingleton<Health>()
+           .AddSingleton<MetricsCollector>().AddSingleton<MetricsPage>();
         var app = builder.Build();
         var health = app.Services.GetRequiredService<Health>();
         app.MapGet("/health/live", Health.LiveAsync);

@@ -245,12 +245,13 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     /// <exception cref="OperationCanceledException">The time is over; what is left is left.</exception>
     public Task<DrainReport> DrainAsync(IProgress<DrainReport>? progress, CancellationToken cancellationToken)
     {
+        _stopping = true;
         _host.Close("The silo is being drained.");
         return Evacuation().DrainAsync(progress, cancellationToken);
     }
 
-    /// <summary>How many conversations have been here for so long.</summary>
-    public int Settled(TimeSpan stay) => _host.Live.Count(l => l.Grain.Age >= stay);
+    /// <summary>Conversations that have been here long enough to be moved for balance.</summary>
+    public int Movable => _host.Live.Count(l => l.Grain.Age >= Limits.MoveRest);
 
     /// <summary>Moves some conversations to a silo that has more room, for balance.</summary>
     /// <returns>How many went.</returns>

@@ -19,13 +19,10 @@ sealed class BalanceLoop(LocalCluster cluster, MembershipWatcher watcher, Func<s
         {
             while (await timer.WaitForNextTickAsync(stop))
             {
-                var moves = _rebalancer.Plan(watcher.View, watcher.LoadOf, self(), cluster.Load.Activations,
-                    cluster.Settled(Actors.Limits.RebalanceStay));
+                var moves = _rebalancer.Plan(
+                    watcher.View, watcher.LoadOf, self(), cluster.Load.Activations, cluster.Movable);
                 foreach (var move in moves)
-                {
-                    var gone = await cluster.MoveSomeAsync(move.Count, move.Target, stop);
-                    SiloLog.Balanced(logger, gone, move.Target.Id);
-                }
+                    SiloLog.Balanced(logger, await cluster.MoveSomeAsync(move.Count, move.Target, stop), move.Target.Id);
             }
         }
         catch (OperationCanceledException)

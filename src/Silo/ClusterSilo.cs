@@ -209,6 +209,9 @@ static partial class SiloLog
     [LoggerMessage(303, LogLevel.Information, "{Count} conversations went to {Target}, which has more room")]
     public static partial void Balanced(ILogger logger, int count, string target);
 
+    [LoggerMessage(304, LogLevel.Information, "Drained: {Moved} conversations moved, {Released} left to the store")]
+    public static partial void Drained(ILogger logger, int moved, int released);
+
     [LoggerMessage(302, LogLevel.Warning, "The cluster could not be told that this silo leaves: {Reason}")]
     public static partial void LeftSilently(ILogger logger, string reason);
 }

@@ -15,16 +15,8 @@ public sealed class PartitionTests
         var cancellation = TestContext.Current.CancellationToken;
         // Machine 0: gateway and silo of the minority. Machine 1: those of the majority, with Redis on the host.
         await using var spaces = await NetworkSpaces.CreateAsync(2);
-        await using var rig = await ClusterRig.StartAsync(
-            new RigOptions { Silos = 0, Gateways = 0, RedisHost = spaces.HostAddress }, cancellation);
-        try
-        {
-            await RunAsync(rig, spaces, cancellation);
-        }
-        finally
-        {
-            SharedCluster.KeepLogs(rig);
-        }
+        await SharedCluster.OnItsOwnAsync(
+            new RigOptions { Silos = 0, Gateways = 0, RedisHost = spaces.HostAddress }, rig => RunAsync(rig, spaces, cancellation));
     }
 
     static async Task RunAsync(ClusterRig rig, NetworkSpaces spaces, CancellationToken cancellation)

@@ -1,3 +1,4 @@
+using Hearth.Cluster.Tests.Faults;
 using Hearth.Cluster.Tests.Rig;
 using Xunit;
 
@@ -72,5 +73,57 @@ public sealed class RedisTests(SharedCluster cluster) : SharedClusterTest(cluste
     {
         for (var i = 0; i < rig.Gateways.Count; i++)
             Assert.Equal(200, (await rig.Client(i).SendAsync(HttpMethod.Get, "health/live", null, Cancellation)).Status);
+    }
+}
+
+/// <summary>INV-15: Redis does what it is told, and its answers are lost.</summary>
+public sealed class LostAnswerTests
+{
+    [Fact]
+    public Task ACommitWhoseAnswerIsLostHappensOnceAndIsFound() => SharedCluster.OnItsOwnAsync(
+        new RigOptions { Silos = 2, Gateways = 1, ProxyRedis = true }, async rig =>
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var before = await rig.SilosSeenAsync(cancellation);
+        await rig.Client().ChatAsync(Turns.Brief("lost", Turns.Opening), cancellation);
+        for (var turn = 1; turn <= 3; turn++)
+            await LoseAsync(rig, turn, cancellation);
+        var seen = await rig.Client().DescribeAsync("lost", cancellation);
+        Assert.Equal(4, seen!["turns"]!.GetValue<int>());
+        Assert.Equal(before, await rig.SilosSeenAsync(cancellation));
+    });
+
+    /// <summary>The answers stop at some moment of the turn; once they come again, the turn sent again is the one turn.</summary>
+    static async Task LoseAsync(ClusterRig rig, int turn, CancellationToken cancellation)
+    {
+        using var stream = await rig.Client().StreamAsync(Turns.Seeded("lost", 120, turn), cancellation, $"lost-{turn}");
+        Assert.True(await stream.ReadAsync(30 * turn, cancellation));
+        rig.RedisProxy!.Replies = new FaultPlan { Swallow = true };
+        await ClusterRig.UntilAsync(
+            async () => (await rig.Client().SendAsync(HttpMethod.Get, "health/ready", null, cancellation)).Status == 503, "the outage", cancellation);
+        Assert.False(stream.IsDone);
+        rig.RedisProxy.Heal();
+        await Record.ExceptionAsync(() => stream.ReadToEndAsync(cancellation));
+        await ClusterRig.UntilAsync(async () =>
+        {
+            // The same turn to the byte, streamed as before.
+            using var second = await TryStreamAsync(rig, turn, cancellation);
+            if (second is null)
+                return false;
+            Assert.StartsWith(stream.Text, await second.ReadToEndAsync(cancellation), StringComparison.Ordinal);
+            return second.IsDone;
+        }, "the turn's reply", cancellation);
+    }
+
+    static async Task<LiveReply?> TryStreamAsync(ClusterRig rig, int turn, CancellationToken cancellation)
+    {
+        try
+        {
+            return await rig.Client().StreamAsync(Turns.Seeded("lost", 120, turn), cancellation, $"lost-{turn}");
+        }
+        catch (RefusedException e) when (e.Status == 503)
+        {
+            return null;
+        }
     }
 }

@@ -232,7 +232,7 @@ public sealed class MigrationTests
         for (var i = 0; i < 4; i++)
             await silos.FollowAsync(TurnOf(0, $"c{i}"), silos[0]);
         Assert.Equal(0, await silos[0].Cluster.MoveSomeAsync(2, silos[1].Entry, Stop));
-        time.Advance(TimeSpan.FromMinutes(2));
+        time.Advance(Actors.Limits.RebalanceStay);
         Assert.Equal(2, await silos[0].Cluster.MoveSomeAsync(2, silos[1].Entry, Stop));
         Assert.Equal(0, await silos[1].Cluster.MoveSomeAsync(2, silos[0].Entry, Stop));
         Assert.Equal(2, silos[1].Engine.Caches.Count);

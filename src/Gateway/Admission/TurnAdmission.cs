@@ -1,10 +1,10 @@
 using Hearth.Contracts;
-using Microsoft.Extensions.Hosting;
 
 namespace Hearth.Gateway;
 
-/// <summary>Lets a bounded number of turns in, in all and per tenant; the rest is refused at once, never queued.</summary>
-sealed class TurnAdmission(GatewayOptions options, ICluster cluster, IHostApplicationLifetime lifetime)
+/// <summary>Lets a bounded number of turns in, in all and per tenant; the rest is refused at once, never queued. A turn that comes over
+/// an open connection while the server stops is let in too: the server closes each connection after the request it has.</summary>
+sealed class TurnAdmission(GatewayOptions options, ICluster cluster)
 {
     readonly Lock _gate = new();
     readonly Dictionary<TenantId, int> _running = [];
@@ -16,10 +16,6 @@ sealed class TurnAdmission(GatewayOptions options, ICluster cluster, IHostApplic
     public ApiError? TryEnter(TenantId tenant, out Lease lease)
     {
         lease = default;
-        if (lifetime.ApplicationStopping.IsCancellationRequested)
-        {
-            return ApiError.Of(new TurnFailure(TurnError.Draining, "The server is stopping: try another one."));
-        }
         var status = cluster.Status;
         if (!status.Ready)
         {

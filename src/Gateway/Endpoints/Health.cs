@@ -6,7 +6,7 @@ using Microsoft.Extensions.Hosting;
 namespace Hearth.Gateway;
 
 /// <summary><c>GET /health/live|ready|startup</c>, for anyone.</summary>
-sealed class Health(ICluster cluster, IHostApplicationLifetime lifetime)
+sealed class Health(ICluster cluster, IHostApplicationLifetime lifetime, Leaving leaving)
 {
     /// <summary>The process answers: nothing else counts, or a slow cluster would get healthy gateways restarted.</summary>
     public static Task LiveAsync(HttpContext http) => SendAsync(http, true, "live", "", null);
@@ -15,7 +15,7 @@ sealed class Health(ICluster cluster, IHostApplicationLifetime lifetime)
     public Task ReadyAsync(HttpContext http)
     {
         var status = cluster.Status;
-        if (lifetime.ApplicationStopping.IsCancellationRequested)
+        if (leaving.HasBegun || lifetime.ApplicationStopping.IsCancellationRequested)
         {
             return SendAsync(http, false, "draining", "the server is stopping", null);
         }

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 namespace Hearth.Gateway;
 
 /// <summary>What every request passes first: its id, the security headers, the header limits and the Host check.</summary>
-sealed class FrontDoor(RequestDelegate next, GatewayOptions options)
+sealed class FrontDoor(RequestDelegate next, GatewayOptions options, Leaving leaving)
 {
     static readonly SearchValues<char> s_idCharacters =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-");
@@ -30,6 +30,10 @@ sealed class FrontDoor(RequestDelegate next, GatewayOptions options)
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
         headers.ContentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'";
         headers.CacheControl = "no-store";
+        if (HttpProtocol.IsHttp11(http.Request.Protocol))
+        {
+            http.Response.OnStarting(CloseWhenLeavingAsync, http);
+        }
 
         return HeadersFit(http.Request.Headers) switch
         {
@@ -38,6 +42,15 @@ sealed class FrontDoor(RequestDelegate next, GatewayOptions options)
                 ErrorReply.SendAsync(http, ApiError.Field(null, "This server does not answer to the name in the Host header.")),
             true => next(http),
         };
+    }
+
+    Task CloseWhenLeavingAsync(object http)
+    {
+        if (leaving.HasBegun)
+        {
+            ((HttpContext)http).Response.Headers.Connection = "close";
+        }
+        return Task.CompletedTask;
     }
 
     static bool HeadersFit(IHeaderDictionary headers)

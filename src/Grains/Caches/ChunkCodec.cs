@@ -12,6 +12,9 @@ namespace Hearth.Grains.Caches;
 /// nonce and bound to conversation, chunk and form, so that no chunk can stand in for another.</summary>
 sealed class ChunkCodec(bool compress, SpillKeys? keys)
 {
+    /// <summary>There is nothing that repeats: only the exponents' bytes are not equally likely.</summary>
+    static readonly ZLibCompressionOptions s_huffman = new() { CompressionStrategy = ZLibCompressionStrategy.HuffmanOnly };
+
     const int NonceBytes = 12, TagBytes = 16;
     const int SealBytes = SpillKeys.IdBytes + NonceBytes + TagBytes;
 
@@ -77,7 +80,7 @@ sealed class ChunkCodec(bool compress, SpillKeys? keys)
             for (var i = 0; i < plain.Length; i++)
                 parted[(i >> 1) + ((i & 1) == 0 ? 0 : half)] = plain[i];
             using var bytes = new MemoryStream(plain.Length);
-            using (var deflate = new DeflateStream(bytes, CompressionLevel.Fastest, leaveOpen: true))
+            using (var deflate = new DeflateStream(bytes, s_huffman, leaveOpen: true))
                 deflate.Write(parted, 0, plain.Length);
             return bytes.Length < plain.Length ? bytes.ToArray() : null;
         }

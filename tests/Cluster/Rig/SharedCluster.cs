@@ -39,11 +39,24 @@ public sealed class SharedCluster : IAsyncDisposable
         return text;
     }
 
-    /// <summary>Writes what every process said if the test has failed.</summary>
-    public static void KeepLogs(ClusterRig? rig)
+    /// <summary>Runs a test on a cluster of its own.</summary>
+    public static async Task OnItsOwnAsync(RigOptions options, Func<ClusterRig, Task> test)
     {
-        if (rig is null || TestContext.Current.TestState?.Result != TestResult.Failed)
-            return;
+        await using var rig = await ClusterRig.StartAsync(options, TestContext.Current.CancellationToken);
+        try
+        {
+            await test(rig);
+        }
+        catch
+        {
+            KeepLogs(rig);
+            throw;
+        }
+    }
+
+    /// <summary>Writes down what every process said.</summary>
+    public static void KeepLogs(ClusterRig rig)
+    {
         var folder = Directory.CreateDirectory(Path.Combine(HearthNode.Root, "artifacts", "test-results", "cluster"));
         var name = TestContext.Current.TestMethod?.MethodName ?? "test";
         File.WriteAllText(Path.Combine(folder.FullName, $"{name}.log"), rig.Logs());
@@ -73,7 +86,8 @@ public abstract class SharedClusterTest(SharedCluster cluster) : IDisposable
 
     public void Dispose()
     {
-        SharedCluster.KeepLogs(cluster.Rig);
+        if (cluster.Rig is { } rig && TestContext.Current.TestState?.Result == TestResult.Failed)
+            SharedCluster.KeepLogs(rig);
         GC.SuppressFinalize(this);
     }
 }
