@@ -75,6 +75,8 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
     /// <returns>False if it was done before: its events have been shown.</returns>
     async Task<bool> BeginAsync()
     {
+        var position = new TurnPosition(grain.State.Turns, grain.Entries.Count);
+        _turn = _turn with { BeganAt = position };
         await grain.Context.HeldAsync();
         var begun = await _services.Store.BeginAsync(grain.Context.Id, grain.Context.Fence, _turn.Id.Value, _turn.BodyHash,
             JsonSerializer.SerializeToUtf8Bytes(_turn, ContractsJson.Default.ChatTurn), live.Cancellation);
@@ -90,10 +92,12 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
                 grain.Context.Deactivate(DeactivationReason.Fenced);
                 throw new TurnFailedException(new TurnFailure(
                     TurnError.Fenced, "The conversation has moved to another activation.", null, Limits.RetryAfter));
-            case BeginOutcome.TakenOver:
+            case BeginOutcome.TakenOver or BeginOutcome.Pending:
                 // What was shown of it was made from the turn as it came first: a repeated request differs in its time.
                 var stored = await _services.Store.FindOperationAsync(grain.Context.Id, _turn.Id.Value, live.Cancellation);
                 _turn = StoredTurn.Of(stored) ?? _turn;
+                if (_turn.BeganAt != position)
+                    live.BeginAnew();
                 return true;
             default:
                 return true;

@@ -4,20 +4,20 @@ using Hearth.Simulation.Tests.Cluster;
 
 namespace Hearth.Simulation.Tests;
 
-/// <summary>Runs seeds: <c>--seeds N [--from M] [--verbose]</c>; the tests with any other arguments.</summary>
+/// <summary>Runs seeds: <c>--seeds N [--from M] [--verbose] [--histories]</c>; the tests with any other arguments.</summary>
 static class Program
 {
     static Task<int> Main(string[] args) => args.Contains("--seeds")
-        ? RunAsync(Number(args, "--seeds", 1), Number(args, "--from", 1), args.Contains("--verbose"))
+        ? RunAsync(Number(args, "--seeds", 1), Number(args, "--from", 1), args.Contains("--verbose"), args.Contains("--histories"))
         : Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args);
 
-    static async Task<int> RunAsync(int seeds, int from, bool verbose)
+    static async Task<int> RunAsync(int seeds, int from, bool verbose, bool histories)
     {
         var (watch, failed, faults, turns, steps, hash) = (Stopwatch.StartNew(), 0, 0, 0, 0L, 0UL);
         var counts = new SortedDictionary<string, int>(StringComparer.Ordinal);
         for (var seed = from; seed < from + seeds; seed++)
         {
-            var result = await SimRun.RunAsync(seed, verbose);
+            var result = await SimRun.RunAsync(seed, verbose, writesHistories: histories);
             (faults, turns, steps) = (faults + result.Faults, turns + result.Turns, steps + result.Steps);
             foreach (var (what, times) in result.Counts)
                 counts[what] = counts.GetValueOrDefault(what) + times;

@@ -50,7 +50,10 @@ static class Turns
             foreach (var turn in Stored(dump))
             {
                 var (id, status) = (turn.GetProperty("turn").GetString(), turn.GetProperty("status").GetString());
-                findings.Check(status is "committed" or "failed" or "cancelled", $"turn {id} of {grain} has not ended", dump);
+                if (status == "pending" && LostItsEnd(history, grain, id))
+                    findings.Note($"{grain} has turn {id} as pending again, whose end was lost when the store came back");
+                else
+                    findings.Check(status is "committed" or "failed" or "cancelled", $"turn {id} of {grain} has not ended", dump);
                 var tries = commits.Where(c => c.Turn == id && c.MayHaveWritten).ToList();
                 var found = tries.Count(c => Contains(log, c.Entries));
                 if (status == "committed")
@@ -100,6 +103,9 @@ static class Turns
 
     public static bool Deleted(HistoryLine dump) =>
         dump.Json.TryGetProperty("deleted", out var deleted) && deleted.ValueKind == JsonValueKind.True;
+
+    static bool LostItsEnd(History history, string grain, string? turn) => history.Calls.Any(c => c.Grain == grain && c.Turn == turn
+        && c is { Op: "commit" or "end", Outcome: "done" } && history.Restarts.Any(r => c.Begun <= r.Before));
 
     static long End(StoreCall commit) => commit.Call.Number("keep") + commit.Entries.Count;
 

@@ -21,6 +21,9 @@ public sealed record ChatTurn
     /// <summary>When the gateway took it: the date that the chat template and the reply show.</summary>
     public DateTimeOffset Created { get; init; }
 
+    /// <summary>Where the conversation stood when its owner first ran the turn; null before that.</summary>
+    public TurnPosition? BeganAt { get; init; }
+
     public GenerationOptions Generation { get; init; } = new();
 
     /// <summary>Allow-listed template variables, such as <c>enable_thinking</c>; null if none.</summary>
@@ -29,6 +32,10 @@ public sealed record ChatTurn
     /// <summary>Keeps caches apart within a tenant; null shares prefixes between the tenant's conversations.</summary>
     public string? CacheSalt { get; init; }
 }
+
+/// <param name="Turns">Turns committed before it.</param>
+/// <param name="Entries">Entries of the transcript.</param>
+public sealed record TurnPosition(int Turns, int Entries);
 
 public enum HistoryMode
 {

@@ -19,6 +19,7 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
     ITimer? _abandoned;
     long _bytes;
     int _readers;
+    bool _beganAnew;
     bool _ended;
 
     public ChatTurn? Turn => turn;
@@ -131,6 +132,13 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
             Cancel(Failures.TooLarge);
     }
 
+    /// <summary>The turn has run before, from another history: who has seen the beginning of that cannot go on with this.</summary>
+    public void BeginAnew()
+    {
+        lock (_lock)
+            _beganAnew = true;
+    }
+
     public void Fail(TurnFailure failure) => Append(new TurnFailed { Failure = failure });
 
     /// <summary>The events from one of them to the last; none for a number beyond the last.</summary>
@@ -146,8 +154,12 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
             Task changed;
             lock (_lock)
             {
-                if (next < _events.Count)
+                if (_beganAnew && from > 0)
+                    e = new TurnFailed { Failure = Failures.Overtaken };
+                else if (next < _events.Count)
                     e = _events[next++];
+                else if (_ended && number == from && _events[^1] is TurnFailed failed)
+                    e = failed; // it failed before it came to where the reader is
                 else if (_ended)
                     yield break;
                 changed = _changed.Task;

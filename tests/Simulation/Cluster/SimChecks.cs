@@ -74,6 +74,7 @@ sealed class SimChecks
             Count($"{op} {outcome}");
         if (op == "hand_over" && arguments[4] is not null && result is AcquireResult { Outcome: AcquireOutcome.Acquired })
             Count("replies moved");
+        CheckFence(process, op, arguments, result);
         switch (op)
         {
             case "declare_dead" when result is true:
@@ -89,7 +90,7 @@ sealed class SimChecks
                 Granted((GrainId)arguments[0]!, moved.Epoch, (string)arguments[3]!, (string)arguments[2]!);
                 break;
             case "commit" when result is CommitResult { Outcome: CommitOutcome.Done }:
-                CheckCommit(process, (GrainId)arguments[0]!, (Fence)arguments[1]!, (GrainCommit)arguments[2]!);
+                CheckCommit(process, (GrainId)arguments[0]!, (GrainCommit)arguments[2]!);
                 break;
             case "begin" or "end" or "commit" or "hand_over" or "release":
                 _world.Log($"{process.Name}: {op} {arguments[0]} -> {OutcomeOf(result)}");
@@ -104,11 +105,18 @@ sealed class SimChecks
             _world.Violate($"epoch {epoch} of {grain} is granted twice");
     }
 
-    void CheckCommit(SimProcess process, GrainId grain, Fence fence, GrainCommit commit)
+    /// <summary>A write whose fence is not the newest grant's is refused.</summary>
+    void CheckFence(SimProcess process, string op, object?[] arguments, object? result)
+    {
+        if (arguments is not [GrainId grain, Fence fence, ..] || OutcomeOf(result)?.ToString() is "Fenced" or "Deleted")
+            return;
+        if (_epochs.GetValueOrDefault((grain, fence.Epoch)) != fence.Activation || _epochs.ContainsKey((grain, fence.Epoch + 1)))
+            _world.Violate($"a stale write ({op}) to {grain} was accepted from {process.Name}");
+    }
+
+    void CheckCommit(SimProcess process, GrainId grain, GrainCommit commit)
     {
         _world.Log($"{process.Name} commits {commit.Operation} of {grain}");
-        if (_epochs.GetValueOrDefault((grain, fence.Epoch)) != fence.Activation || _epochs.ContainsKey((grain, fence.Epoch + 1)))
-            _world.Violate($"a stale write to {grain} was accepted from {process.Name}");
         if (commit.Operation is not { } turn)
             return;
         Committed.Add((grain, turn, _world.Now));

@@ -1,6 +1,7 @@
 using Hearth.Contracts;
 using Hearth.Grains.Tests;
 using Hearth.Simulation.Tests.World;
+using Hearth.Tests.Shared;
 
 namespace Hearth.Simulation.Tests.Cluster;
 
@@ -43,12 +44,14 @@ sealed class SimClient
     readonly SimCluster _cluster;
     readonly SimWorld _world;
     readonly Queue<SimTurn> _waiting = [];
+    readonly ClientHistory? _history;
     SimTurn? _current;
 
     public SimClient(SimCluster cluster, string conversation, string name, int turns)
     {
         (_cluster, _world, Conversation, Name) = (cluster, cluster.World, conversation, name);
         Process = new SimProcess(_world, name);
+        _history = cluster.Histories?.OfClient(name);
         for (var i = 1; i <= turns; i++)
             Add($"{name}-t{i}");
         _world.At(_world.Between(0, 2), () => Process.Do(Next));
@@ -122,6 +125,8 @@ sealed class SimClient
         _world.Log($"{Name} {(resume ? $"resumes {turn.Turn.Id} at {shown.Events.Count}" : $"sends {turn.Turn.Id}")} through {gateway.Name}");
         var leaveAt = _world.Chance(LeavesChance) ? _world.Random.Next(12) : int.MaxValue;
         var (giveUp, terminal) = ((Action?)null, (TurnEvent?)null);
+        var stream = _history?.Send($"{turn.Turn.Tenant}/{Conversation}", turn.Turn.Id.Value, turn.Turn.BodyHash, gateway.Name,
+            shown.Events.Count) ?? 0;
         giveUp = gateway.Stream(Process,
             (cluster, stop) => resume
                 ? cluster.AttachTurnAsync(turn.Turn.Tenant, turn.Turn.Conversation, turn.Turn.Id, shown.Events.Count, stop)
@@ -132,6 +137,7 @@ sealed class SimClient
                     _world.Violate($"{Name}: an event after the end of {turn.Turn.Id}: {e}");
                 if (e is TurnFinished or TurnFailed)
                     terminal = e;
+                _history?.Event(stream, e.Sequence, KindOf(e), e is TurnDelta { Choice: 0 } told ? told.Text : "");
                 if (e is not TurnFailed)
                     Take(turn, shown, e);
                 if (shown.Events.Count > leaveAt && terminal is null)
@@ -140,8 +146,22 @@ sealed class SimClient
                     Left(turn);
                 }
             },
-            whole => Ended(turn, shown, whole ? terminal : null, whole));
+            whole =>
+            {
+                _history?.End(stream, !whole ? "broken" : terminal is TurnFinished ? "finished" : "failed",
+                    (terminal as TurnFailed)?.Failure.Error.ToString(), terminal is TurnFinished ? shown.Text : null);
+                Ended(turn, shown, whole ? terminal : null, whole);
+            });
     }
+
+    static string KindOf(TurnEvent e) => e switch
+    {
+        TurnStarted => "started",
+        TurnDelta => "delta",
+        ChoiceFinished => "choice",
+        TurnFinished => "finished",
+        _ => "failed",
+    };
 
     void Take(SimTurn turn, Shown shown, TurnEvent e)
     {

@@ -35,6 +35,9 @@ sealed class SimCluster
     public ILogger Logger { get; }
     public MembershipOptions Membership { get; } = new();
 
+    /// <summary>Where histories are written; null for none.</summary>
+    public SimHistories? Histories { get; set; }
+
     /// <summary>What silos believe of their own leases; the others believe <see cref="Membership"/>.</summary>
     public MembershipOptions SiloMembership { get; set; } = new();
     public List<SimSilo> Silos { get; } = [];
@@ -89,7 +92,7 @@ sealed class SimCluster
         Network.Heal();
         Network.Slowness = Store.Slowness = 1;
         Store.IsDown = Store.RefusesWrites = false;
-        (Store.RequestsLost, Store.AnswersLost) = (0, 0);
+        (Store.RequestsLost, Store.AnswersLost, Store.RequestsLate) = (0, 0, 0);
         Store.Cut.Clear();
         Store.Deaf.Clear();
         Store.Continue();

@@ -10,6 +10,7 @@ sealed class SimFaults
     readonly SimChecks _checks;
     readonly IReadOnlyList<string> _conversations;
     readonly (string Name, int Weight, Action Do)[] _faults;
+    TimeSpan _until;
     int _added;
 
     /// <param name="rollsBack">Whether the store may lose its last writes, as one that syncs its log each second does.</param>
@@ -18,7 +19,7 @@ sealed class SimFaults
         (_cluster, _world, _checks, _conversations) = (cluster, cluster.World, checks, conversations);
         _faults =
         [
-            ("kill silo", 8, () => WithSilo(s => Kill(s.Process, () => _cluster.StartSilo(s.Name)))),
+            ("kill silo", 8, () => WithSilo(s => Kill(s.Process, () => Start(s.Name)))),
             ("pause silo", 8, () => WithSilo(s => _cluster.Pause(s.Process, _world.Between(0.05, 5)))),
             ("drain silo", 4, () => WithSilo(Drain)),
             ("add silo", 2, AddSilo),
@@ -33,6 +34,7 @@ sealed class SimFaults
                 For(0.1, 3, () => _cluster.Store.RefusesWrites = true, () => _cluster.Store.RefusesWrites = false)),
             ("store slow", 2, () => For(0.5, 3, () => _cluster.Store.Slowness = 400, () => _cluster.Store.Slowness = 1)),
             ("requests lost", 3, () => For(0.5, 4, () => _cluster.Store.RequestsLost = 0.2, () => _cluster.Store.RequestsLost = 0)),
+            ("requests late", 8, () => For(0.5, 4, () => _cluster.Store.RequestsLate = 0.3, () => _cluster.Store.RequestsLate = 0)),
             ("answers lost", 5, () => For(0.5, 4, () => _cluster.Store.AnswersLost = 0.3, () => _cluster.Store.AnswersLost = 0)),
             ("cut from store", 5, () => WithProcess(p =>
                 For(0.1, 6, () => _cluster.Store.Cut.Add(p), () => _cluster.Store.Cut.Remove(p)))),
@@ -60,6 +62,7 @@ sealed class SimFaults
     /// <summary>Does faults at random moments until the given one.</summary>
     public void Schedule(int count, TimeSpan until)
     {
+        _until = until;
         for (var i = 0; i < count; i++)
             _world.At(_world.Between(0.2, until.TotalSeconds), DoOne);
     }
@@ -97,6 +100,13 @@ sealed class SimFaults
         _world.At(_world.Between(0.1, 3), restart);
     }
 
+    /// <summary>One process at an address: another one may have been started there meanwhile.</summary>
+    void Start(string name)
+    {
+        if (!_cluster.LiveSilos.Any(s => s.Name == name))
+            _cluster.StartSilo(name);
+    }
+
     void Drain(SimSilo silo)
     {
         silo.Drain();
@@ -105,7 +115,7 @@ sealed class SimFaults
         void Restart() => _world.At(_world.Between(1, 3), () =>
         {
             if (silo.Process.IsDead)
-                _cluster.StartSilo(silo.Name);
+                Start(silo.Name);
             else
                 Restart();
         });
@@ -130,6 +140,8 @@ sealed class SimFaults
         _world.At(_world.Between(0.1, 2), () =>
         {
             _cluster.Store.IsDown = false;
+            if (_world.Now > _until)
+                return; // the trouble is over
             var (image, at) = _cluster.Store.ImageBefore(lost());
             _cluster.Store.Memory.Restart(image);
             _checks.RolledBack(image, at);

@@ -1,3 +1,4 @@
+using Hearth.HistoryCheck;
 using Hearth.Simulation.Tests.World;
 
 namespace Hearth.Simulation.Tests.Cluster;
@@ -5,7 +6,7 @@ namespace Hearth.Simulation.Tests.Cluster;
 /// <summary>What one seed gave.</summary>
 /// <param name="Story">Seed, violations and last events; for people, when something is wrong.</param>
 sealed record SimResult(int Seed, bool IsSound, int Faults, int Turns, ulong LogHash, long Steps, TimeSpan Time,
-    IReadOnlyDictionary<string, int> Counts, string Story);
+    IReadOnlyDictionary<string, int> Counts, IReadOnlyList<Verdict> Verdicts, string Story);
 
 /// <summary>One run of a seed: a cluster, clients that talk, faults; then no more faults, and everything must come together.</summary>
 static class SimRun
@@ -16,10 +17,13 @@ static class SimRun
     static readonly TimeSpan _settle = TimeSpan.FromMinutes(4);
 
     /// <param name="sabotage">Breaks something that the checks must find.</param>
-    public static async Task<SimResult> RunAsync(int seed, bool verbose = false, Action<SimCluster>? sabotage = null)
+    /// <param name="writesHistories">Has the checker of real runs judge this one too.</param>
+    public static async Task<SimResult> RunAsync(
+        int seed, bool verbose = false, Action<SimCluster>? sabotage = null, bool writesHistories = false)
     {
         var world = new SimWorld(seed);
         var cluster = new SimCluster(world, verbose);
+        cluster.Histories = writesHistories ? new SimHistories(cluster) : null;
         sabotage?.Invoke(cluster);
         var random = world.Random;
         for (var i = random.Next(2, 5); i > 0; i--)
@@ -52,9 +56,12 @@ static class SimRun
             checks.Stuck("the last turns are not over");
         if (world.Violations.Count == 0)
             await checks.AtEndAsync();
+        var verdicts = cluster.Histories is { } histories ? await histories.JudgeAsync() : [];
+        foreach (var wrong in verdicts.SelectMany(v => v.Violations.Select(text => $"{v.Id}: {text}")))
+            world.Violate(wrong);
         cluster.Dispose();
         return new SimResult(seed, world.Violations.Count == 0, faults.Count, clients.Sum(c => c.Turns.Count), world.LogHash,
-            world.Steps, world.Now, checks.Counts, $"{string.Join('\n', world.Violations)}\n\n{world}");
+            world.Steps, world.Now, checks.Counts, verdicts, $"{string.Join('\n', world.Violations)}\n\n{world}");
     }
 
     /// <summary>At the end of the trouble there is somebody again.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Hearth.Actors;
+using Hearth.Actors.History;
 using Hearth.Actors.Membership;
 using Hearth.Actors.Placement;
 using Hearth.Actors.Storage;
@@ -34,11 +35,15 @@ sealed class SimSilo
         var store = new SimStore(cluster.Store, Process);
         var models = new ModelCatalog();
         models.Serve(SimCluster.Serve(Engine));
-        _watcher = new MembershipWatcher(store, cluster.Membership, Process.Time, cluster.Logger);
-        _member = new SiloMember(store, cluster.SiloMembership, Load, Process.Time, cluster.Logger);
+        var history = cluster.Histories?.OfSilo(id);
+        IMembershipStore members = history is null ? store : new RecordingMembershipStore(store, history);
+        _watcher = new MembershipWatcher(members, cluster.Membership, Process.Time, cluster.Logger);
+        _member = new SiloMember(members, cluster.SiloMembership, Load, Process.Time, cluster.Logger);
         Grains = InProcess(() => new LocalCluster(
             new GrainHostOptions { Silo = id, SiloIsGone = _watcher.IsGoneAsync, Lease = _member.Lease, IdleMax = world.Between(5, 60) },
-            store, store, models, Process.Time, cluster.Logger, null, Peers()));
+            history is null ? store : new RecordingGrainStore(store, history),
+            history is null ? store : new RecordingBlobStore(store, history),
+            models, Process.Time, cluster.Logger, null, Peers()));
         _member.Revalidate = RevalidateAsync;
         Process.Start("start", StartAsync);
     }

@@ -38,6 +38,9 @@ sealed class SimStoreServer
     public double RequestsLost { get; set; }
     public double AnswersLost { get; set; }
 
+    /// <summary>Requests that arrive when their sender has long given them up.</summary>
+    public double RequestsLate { get; set; }
+
     /// <summary>Told of every call that the server ran: whose, which, its arguments, its result.</summary>
     public Action<SimProcess, string, object?[], object?> Ran { get; set; } = (_, _, _, _) => { };
 
@@ -190,7 +193,7 @@ sealed class SimStore(SimStoreServer server, SimProcess process) : IGrainStore, 
         if (server.IsDown)
             world.At(Delay(), () => process.Do(() => answer.TrySetException(Refused("connection refused"))));
         else if (!server.Cut.Contains(process) && !world.Chance(server.RequestsLost))
-            world.At(Delay(), Arrive);
+            world.At(world.Chance(server.RequestsLate) ? world.Between(0.5, 6) : Delay(), Arrive);
         using var timer = process.Time.CreateTimer(
             _ => answer.TrySetException(new StoreException($"{op}: no answer in {_timeout.TotalSeconds} s", null, isWrite)),
             null, _timeout, Timeout.InfiniteTimeSpan);
