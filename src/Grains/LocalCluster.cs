@@ -251,7 +251,7 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     }
 
     /// <summary>Conversations that have been here long enough to be moved for balance.</summary>
-    public int Movable => _host.Live.Count(l => l.Grain.Age >= Limits.MoveRest);
+    public int Movable => _host.Live.Count(l => l.Grain.Age >= Actors.Limits.RebalanceStay);
 
     /// <summary>Moves some conversations to a silo that has more room, for balance.</summary>
     /// <returns>How many went.</returns>
