@@ -14,7 +14,8 @@ namespace Hearth.Grains;
 sealed class ConversationGrain(GrainContext context, ConversationServices services) : Grain(context)
 {
     readonly OrderedDictionary<TurnId, LiveTurn> _turns = [];
-    readonly CacheSpiller _spiller = new(services.Blobs, services.Codec, context, services.SpillLimit, services.Logger);
+    readonly CacheSpiller _spiller = new(
+        services.Blobs, services.Codec, services.Quantize, context, services.SpillLimit, services.Logger);
     readonly TurnGate _gate = new();
     readonly long _born = services.Time.GetTimestamp();
     ITimer? _unclaimed;
@@ -394,7 +395,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
 
 /// <summary>What all conversations of a silo share.</summary>
 sealed record ConversationServices(
-    IGrainStore Store, IBlobStore Blobs, ChunkCodec Codec, ModelCatalog Models, TimeProvider Time, SemaphoreSlim SpillLimit,
+    IGrainStore Store, IBlobStore Blobs, ChunkCodec Codec, bool Quantize, ModelCatalog Models, TimeProvider Time, SemaphoreSlim SpillLimit,
     ILogger Logger, SiloPeers? Peers)
 {
     public RecentPrefixes Prefixes { get; } = new();

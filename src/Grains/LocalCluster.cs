@@ -28,8 +28,10 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         ILogger logger, SpillOptions? spill = null, SiloPeers? peers = null)
     {
         (_lease, _peers) = (options.Lease, peers);
-        var codec = spill is null ? ChunkCodec.None : new ChunkCodec(spill.Compress, spill.Keys);
-        _services = new ConversationServices(store, blobs, codec, models, time, new SemaphoreSlim(Limits.SpillsAtOnce), logger, peers);
+        spill ??= SpillOptions.Exact;
+        var codec = new ChunkCodec(spill.Compress, spill.Keys);
+        _services = new ConversationServices(
+            store, blobs, codec, spill.Quantize, models, time, new SemaphoreSlim(Limits.SpillsAtOnce), logger, peers);
         _host = new GrainHost<ConversationGrain>(
             options, store, context => new ConversationGrain(context, _services), time, logger);
         MovesIn = new MigrationTarget(_host, _services);

@@ -25,10 +25,13 @@ static class SiloFlags
     public static Option<bool> SpillCompress { get; } =
         Flag.Switch("--spill-compress", "Compress caches on their way to Redis: worth it where the network is slow");
 
+    public static Option<bool> SpillInt8 { get; } =
+        Flag.Switch("--spill-int8", "Keep caches in Redis as int8: about half the bytes, and what is restored is rounded");
+
     public static Option<string?> SpillKeyFile { get; } = Flag.Text("--spill-key-file",
         "File of base64 keys of 32 bytes, the newest first: caches lie encrypted in Redis");
 
-    public static IReadOnlyList<Option> All { get; } = [Name, Listen, Advertise, Urls, DrainBudget, SpillCompress, SpillKeyFile];
+    public static IReadOnlyList<Option> All { get; } = [Name, Listen, Advertise, Urls, DrainBudget, SpillCompress, SpillInt8, SpillKeyFile];
 
     public static ClusterSiloOptions Read(ParseResult arguments)
     {
@@ -53,6 +56,7 @@ static class SiloFlags
             Advertise = advertise,
             DrainBudget = arguments.GetValue(DrainBudget),
             CompressSpills = arguments.GetValue(SpillCompress),
+            Int8Spills = arguments.GetValue(SpillInt8),
             SpillKeyFile = arguments.GetValue(SpillKeyFile),
         };
     }

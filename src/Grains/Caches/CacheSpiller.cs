@@ -8,7 +8,7 @@ namespace Hearth.Grains.Caches;
 /// <summary>Writes one conversation's cache to the store behind its turns: only chunks that changed, the manifest last.
 /// Its methods are called in the grain's turn; one write runs at a time.</summary>
 sealed partial class CacheSpiller(
-    IBlobStore blobs, ChunkCodec codec, GrainContext context, SemaphoreSlim limit, ILogger logger)
+    IBlobStore blobs, ChunkCodec codec, bool quantize, GrainContext context, SemaphoreSlim limit, ILogger logger)
 {
     (CancellationTokenSource Stop, Task Done)? _writing;
     SpillManifest? _published;
@@ -119,7 +119,10 @@ sealed partial class CacheSpiller(
     {
         if (cancellationToken.IsCancellationRequested)
             return null;
-        var chunk = await engine.ExportAsync(cache, index * engine.ChunkTokens, CancellationToken.None);
+        var first = index * engine.ChunkTokens;
+        var chunk = quantize
+            ? await engine.ExportInt8Async(cache, first, CancellationToken.None)
+            : await engine.ExportAsync(cache, first, CancellationToken.None);
         if (chunk is null || chunk.Tokens != tokens)
             return null;
         var name = $"{context.Fence.Epoch}-{context.Fence.Activation[..8]}-{_names++}";
