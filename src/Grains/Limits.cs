@@ -58,6 +58,9 @@ public static class Limits
     public const int DrainTargets = 3;
     public static readonly TimeSpan DrainPause = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>A conversation that came or woke more lately than this is not moved for balance.</summary>
+    public static readonly TimeSpan MoveRest = Actors.Limits.RebalanceStay;
+
     /// <summary>How long a silo is asked for a cache that it may still hold, and how long one part may take.</summary>
     public static readonly TimeSpan PullAsk = TimeSpan.FromMilliseconds(500);
     public static readonly TimeSpan PullPart = TimeSpan.FromSeconds(5);

@@ -34,11 +34,12 @@ sealed record MovePart(int First, IReadOnlyList<int> Tokens);
 /// <param name="Entries">Of the transcript.</param>
 /// <param name="Tokens">Exact tokens as of the last commit.</param>
 /// <param name="Events">Last events of the turn that runs.</param>
+/// <param name="EventCount">Of that turn, those that were sent before included.</param>
 /// <param name="Held">What its choices had made beyond its events.</param>
 /// <param name="IsRunning">Whether the turn that was told still runs.</param>
 /// <param name="Waiting">Turns that wait behind it.</param>
 sealed record MoveState(int Turns, int Entries, int Tokens, bool IsRunning, IReadOnlyList<TurnEvent> Events,
-    IReadOnlyList<HeldBack> Held, IReadOnlyList<ChatTurn> Waiting);
+    int EventCount, IReadOnlyList<HeldBack> Held, IReadOnlyList<ChatTurn> Waiting);
 
 /// <param name="Epoch">That the hand-over has granted.</param>
 /// <param name="IsCancelled">Whether the running turn was cancelled at the last moment.</param>

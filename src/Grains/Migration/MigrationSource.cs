@@ -116,9 +116,10 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
         }
         RequireRight(turn);
         var waiting = grain.Live.Where(l => l != turn?.Live && !l.Cancellation.IsCancellationRequested).Select(l => l.Turn!);
+        var events = turn?.Live.Events ?? [];
         await SendAsync(new MoveStep(State: new MoveState(
             grain.State.Turns, grain.Entries.Count, grain.Tokens.Length, turn is not null,
-            turn is null ? [] : turn.Live.Events[_eventsSent..], turn?.HeldBack ?? [], [.. waiting])), cancellationToken);
+            turn is null ? [] : events[_eventsSent..], events.Count, turn?.HeldBack ?? [], [.. waiting])), cancellationToken);
         var ready = await HearAsync(cancellationToken);
         Accept(ready);
         RequireRight(turn);

@@ -198,6 +198,8 @@ sealed class IncomingMove(PeerCall call, MoveOffer offer, ConversationGrain grai
         if (state.Waiting.Count > Actors.Limits.MailboxMessages)
             throw new MoveRefusedException("more turns wait than may");
         _events.AddRange(state.Events);
+        if (state.IsRunning && _events.Count != state.EventCount)
+            throw new MoveRefusedException("events are missing");
         _state = state;
         if (!IsAsStored(state))
             await grain.ReloadAsync(cancellationToken);

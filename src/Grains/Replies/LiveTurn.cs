@@ -166,7 +166,7 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
             }
             if (e is null)
                 await changed.WaitAsync(cancellationToken);
-            else if (passOver.GetValueOrDefault(ChoiceOf(e)) is var left and > 0)
+            else if (passOver.GetValueOrDefault(ChoiceOf(e)) is var left and > 0 && e is not (TurnFinished or TurnFailed))
                 passOver[ChoiceOf(e)] = left - 1;
             else
                 yield return e = await MayTellAsync(e with { Sequence = number++ }, cancellationToken);
