@@ -64,4 +64,10 @@ public static class Limits
     /// <summary>How long a silo is asked for a cache that it may still hold, and how long one part may take.</summary>
     public static readonly TimeSpan PullAsk = TimeSpan.FromMilliseconds(500);
     public static readonly TimeSpan PullPart = TimeSpan.FromSeconds(5);
+    /// <summary>How long a silo is asked for a cache that it may still hold, and how long one part may take.</summary>
+    public static readonly TimeSpan PullAsk = TimeSpan.FromMilliseconds(500);
+    public static readonly TimeSpan PullPart = TimeSpan.FromSeconds(5);
+
+    /// <summary>A conversation that came or woke more lately than this is not moved for balance.</summary>
+    public static readonly TimeSpan MoveRest = Actors.Limits.RebalanceStay;
 }

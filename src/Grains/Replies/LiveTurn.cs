@@ -147,7 +147,7 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
     public async IAsyncEnumerable<TurnEvent> ReadAsync(
         int from, IReadOnlyList<TurnEvent> shown, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var passOver = shown.CountBy(ChoiceOf).ToDictionary();
+        var passOver = shown.GroupBy(ChoiceOf).ToDictionary(c => c.Key, c => new Queue<TurnEvent>(c));
         for (int next = passOver.Count > 0 ? 0 : from, number = from; ;)
         {
             TurnEvent? e = null;
@@ -165,11 +165,19 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
                 changed = _changed.Task;
             }
             if (e is null)
+            {
                 await changed.WaitAsync(cancellationToken);
-            else if (passOver.GetValueOrDefault(ChoiceOf(e)) is var left and > 0 && e is not (TurnFinished or TurnFailed))
-                passOver[ChoiceOf(e)] = left - 1;
+            }
+            else if (e is not (TurnFinished or TurnFailed)
+                && passOver.GetValueOrDefault(ChoiceOf(e))?.TryDequeue(out var seen) == true)
+            {
+                if (!IsSame(seen, e))
+                    yield return e = new TurnFailed { Failure = Failures.Overtaken, Sequence = number };
+            }
             else
+            {
                 yield return e = await MayTellAsync(e with { Sequence = number++ }, cancellationToken);
+            }
             if (e is TurnFinished or TurnFailed)
                 yield break;
         }
@@ -191,6 +199,15 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
             return new TurnFailed { Failure = Failures.Of(lost)!, Sequence = e.Sequence };
         }
     }
+
+    /// <summary>Whether the reader has seen this very event: the turn may have run anew since, from another history.</summary>
+    static bool IsSame(TurnEvent seen, TurnEvent e) => (seen, e) switch
+    {
+        (TurnDelta a, TurnDelta b) => a.Text == b.Text,
+        (TurnStarted a, TurnStarted b) => a.PromptTokens == b.PromptTokens,
+        (ChoiceFinished, ChoiceFinished) => true,
+        _ => false,
+    };
 
     static int ChoiceOf(TurnEvent e) => e switch
     {
