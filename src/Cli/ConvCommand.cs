@@ -15,8 +15,8 @@ static class ConvCommand
     public static Command Create() => new("conv", "See, move and delete conversations.")
     {
         AdminVerb.Create("ls", "List the conversations that changed last.\n\nExample: hearth conv ls --limit 20", [_limit],
-            (client, arguments, stop) => client.SendAsync(HttpMethod.Get,
-                string.Create(CultureInfo.InvariantCulture, $"admin/conversations?limit={arguments.GetValue(_limit)}"), null, stop),
+            (client, arguments, stop) => client.SendAsync(HttpMethod.Get, string.Create(
+                CultureInfo.InvariantCulture, $"admin/conversations?limit={arguments.GetValue(_limit)}"), null, stop),
             answer => AdminVerb.ShowRows(answer["data"]!.AsArray(),
                 ("conversation", c => AdminVerb.Text(c["id"])),
                 ("silo", c => AdminVerb.Text(c["silo"])),
@@ -30,11 +30,13 @@ static class ConvCommand
             "Example: hearth conv migrate first --to silo-1", [_id, _to],
             (client, arguments, stop) => client.SendAsync(HttpMethod.Post, PathOf(arguments) + "/migrate",
                 arguments.GetValue(_to) is { } silo ? new JsonObject { ["silo"] = silo } : [], stop), AdminVerb.ShowFields),
-        AdminVerb.Create("spill", "Write a conversation's cache to the store and free its memory.\n\nExample: hearth conv spill first",
-            [_id], (client, arguments, stop) => client.SendAsync(HttpMethod.Post, PathOf(arguments) + "/spill", null, stop),
+        AdminVerb.Create("spill", "Write a conversation's cache to the store and free its memory.\n\n" +
+            "Example: hearth conv spill first", [_id],
+            (client, arguments, stop) => client.SendAsync(HttpMethod.Post, PathOf(arguments) + "/spill", null, stop),
             AdminVerb.ShowFields),
         AdminVerb.Create("rm", "Delete a conversation for good.\n\nExample: hearth conv rm first", [_id],
-            (client, arguments, stop) => client.SendAsync(HttpMethod.Delete, PathOf(arguments), null, stop), AdminVerb.ShowFields),
+            (client, arguments, stop) => client.SendAsync(HttpMethod.Delete, PathOf(arguments), null, stop),
+            AdminVerb.ShowFields),
     };
 
     static string PathOf(ParseResult arguments) => $"admin/conversations/{Uri.EscapeDataString(arguments.GetValue(_id)!)}";

@@ -37,7 +37,8 @@ static class DevCommand
         {
             await cluster.StartAsync(cancellationToken);
             console.Say($"Ready: {string.Join(" and ", cluster.Urls)}");
-            console.Say($"Try: hearth chat --url {cluster.Urls.Last()}, and in its midst hearth silo drain silo-0 --url {cluster.Urls.First()}");
+            console.Say($"Try: hearth chat --url {cluster.Urls.Last()}, " +
+                $"and in its midst hearth silo drain silo-0 --url {cluster.Urls.First()}");
             await Hosting.StopAskedAsync(cancellationToken);
         }
         catch (OperationCanceledException)
@@ -55,7 +56,8 @@ static class DevCommand
             ? new[] { flag.Name, given.Tokens[0].Value }
             : [])]);
 
-    static int Count(ParseResult arguments, Option<int> flag) => arguments.GetValue(flag) is >= 1 and <= ProcessesMax and var count
+    static int Count(ParseResult arguments, Option<int> flag) =>
+        arguments.GetValue(flag) is >= 1 and <= ProcessesMax and var count
         ? count
         : throw new CliException($"{flag.Name}: choose 1 to {ProcessesMax}.", ExitCodes.Usage);
 

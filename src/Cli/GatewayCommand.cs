@@ -36,7 +36,8 @@ static class GatewayCommand
         await Hosting.StartAsync(gateway, arguments.GetValue(HttpFlags.Urls)!, cancellationToken);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"Ready in {time.GetElapsedTime(start).TotalSeconds:0.0} s at {string.Join(" and ", gateway.Urls)}: " +
-            $"cluster {arguments.GetValue(ClusterFlags.Cluster)}, {watcher.View.Silos.Count(s => s.Status == SiloStatus.Active)} silos. " +
+            $"cluster {arguments.GetValue(ClusterFlags.Cluster)}, " +
+            $"{watcher.View.Silos.Count(s => s.Status == SiloStatus.Active)} silos. " +
             $"Try: hearth chat --url {gateway.Urls.First()}"));
         await Hosting.StopAskedAsync(cancellationToken);
         await Console.Error.WriteLineAsync("Stopping: running turns are finished first.");

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Hearth.Cli;
 
 /// <summary>SIGTERM and Ctrl-C: the first asks to stop, the second to hurry, and the third ends the process as it is.
-/// The child of <c>hearth dev</c> stops when its parent lets go of its standard input, however that ended; Ctrl-C is the parent's.</summary>
+/// The child of <c>hearth dev</c> stops when its parent lets go of its standard input, however that ended; Ctrl-C is the
+/// parent's.</summary>
 sealed class StopSignals : IDisposable
 {
     /// <summary>Set in a process whose standard input is a line to its parent.</summary>
@@ -17,7 +18,10 @@ sealed class StopSignals : IDisposable
 
     StopSignals()
     {
-        _registrations = [PosixSignalRegistration.Create(PosixSignal.SIGTERM, Take), PosixSignalRegistration.Create(PosixSignal.SIGINT, Take)];
+        _registrations =
+        [
+            PosixSignalRegistration.Create(PosixSignal.SIGTERM, Take), PosixSignalRegistration.Create(PosixSignal.SIGINT, Take),
+        ];
         if (_child)
             new Thread(WatchParent) { IsBackground = true, Name = "parent" }.Start();
     }

@@ -57,7 +57,8 @@ public static class GatewayHost
         return app;
     }
 
-    /// <summary>Tells load balancers to go elsewhere, while turns are still taken; to be called some time before the stop.</summary>
+    /// <summary>Tells load balancers to go elsewhere, while turns are still taken: to be called some time before the
+    /// stop.</summary>
     public static void Leave(WebApplication gateway) => gateway.Services.GetRequiredService<Leaving>().Begin();
 
     static void AddServices(IServiceCollection services, GatewayOptions options, ICluster cluster, TimeProvider time)
@@ -66,7 +67,8 @@ public static class GatewayHost
         services.AddSingleton<ApiKeyRing>().AddSingleton<TurnAdmission>().AddSingleton<GatewayMetrics>()
             .AddSingleton<MetricsCollector>().AddSingleton<TurnDoor>().AddSingleton<TurnReply>();
         services.AddSingleton<ChatCompletions>().AddSingleton<Completions>().AddSingleton<Models>().AddSingleton<Tokens>()
-            .AddSingleton<Leaving>().AddSingleton<Health>().AddSingleton<ConversationTurns>().AddSingleton<Admin>().AddSingleton<MetricsPage>()
+            .AddSingleton<Leaving>().AddSingleton<Health>().AddSingleton<ConversationTurns>().AddSingleton<Admin>()
+            .AddSingleton<MetricsPage>()
             .AddSingleton<GrpcChat>();
 
         services.AddTransient<ApiKeyHandler>();

@@ -15,8 +15,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Hearth.Silo;
 
-/// <summary>A worker of a cluster, put together. Up: Redis, the view of the others, grains, the model; in the table as Joining when
-/// its weights are read, as Active when it serves. Down: Draining, everything handed on, out of the table.</summary>
+/// <summary>A worker of a cluster, put together. Up: Redis, the view of the others, grains, the model; in the table as Joining
+/// when its weights are read, as Active when it serves. Down: Draining, everything handed on, out of the table.</summary>
 public sealed class ClusterSilo : IAsyncDisposable
 {
     readonly ClusterSiloOptions _options;
@@ -77,7 +77,8 @@ public sealed class ClusterSilo : IAsyncDisposable
         ClusterSiloOptions options, ILoggerFactory loggers, TimeProvider time, CancellationToken cancellationToken) =>
         SiloException.GuardAsync(async () =>
         {
-            var store = await RedisStore.ConnectAsync(options.Redis, time, loggers.CreateLogger("Hearth.Redis"), cancellationToken);
+            var store = await RedisStore.ConnectAsync(
+                options.Redis, time, loggers.CreateLogger("Hearth.Redis"), cancellationToken);
             var silo = new ClusterSilo(options, store, loggers, time);
             try
             {
@@ -93,7 +94,8 @@ public sealed class ClusterSilo : IAsyncDisposable
 
     /// <summary>Loads the model, joins, and serves.</summary>
     /// <param name="progress">Bytes of weights read, and all of them; called from several threads, one at a time.</param>
-    /// <exception cref="SiloException">The checkpoint cannot be served, the address not be listened on, or Redis is gone.</exception>
+    /// <exception cref="SiloException">The checkpoint cannot be served, the address not be listened on, or Redis is
+    /// gone.</exception>
     public async Task LoadAsync(Action<long, long> progress, CancellationToken cancellationToken)
     {
         var card = await _model.ReadAsync(progress, cancellationToken);
@@ -153,7 +155,8 @@ public sealed class ClusterSilo : IAsyncDisposable
         var handlers = PeerHandlers.Of(_cluster, _drainAsked.TrySetResult);
         _server = await PeerServer.StartAsync(
             new PeerServerOptions { Listen = _options.Listen, Identity = _options.Identity, Time = _time }, handlers);
-        var version = typeof(ClusterSilo).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+        var version = typeof(ClusterSilo).Assembly
+            .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
         var description = new SiloDescription(Environment.ProcessId, "cpu", version.Split('+')[0], [card]);
         await _member.JoinAsync(
             new SiloEntry(Id, Address, SiloStatus.Joining,

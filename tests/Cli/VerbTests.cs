@@ -47,6 +47,20 @@ public sealed class VerbTests : IDisposable
     }
 
     [Fact]
+    public async Task TheOperatorsVerbsWorkWithOneServerToo()
+    {
+        await using var server = await HearthProcess.ServeAsync(_data.Path);
+        var chat = new { model = "demo", conversation = "one", messages = new[] { new { role = "user", content = "Hello!" } } };
+        await server.ChatAsync(chat);
+        var (code, silos) = await HearthProcess.RunAsync(["silo", "ls", "--url", server.Url.ToString()]);
+        Assert.True(code == 0 && silos.Contains("local", StringComparison.Ordinal), silos);
+        (code, var conversations) = await HearthProcess.RunAsync(["conv", "ls", "--url", server.Url.ToString()]);
+        Assert.True(code == 0 && conversations.Contains("one", StringComparison.Ordinal), conversations);
+        (code, var refused) = await HearthProcess.RunAsync(["silo", "drain", "local", "--url", server.Url.ToString()]);
+        Assert.True(code == 1 && refused.Contains("no other silo", StringComparison.Ordinal), refused);
+    }
+
+    [Fact]
     public async Task ServeStopsCleanlyOnTerm()
     {
         await using var server = await HearthProcess.ServeAsync(_data.Path);
@@ -84,6 +98,11 @@ public sealed class VerbTests : IDisposable
     [InlineData(70, "model", "inspect", "/no/such/model")]
     [InlineData(75, "chat", "--url", "http://127.0.0.1:9")]
     [InlineData(2, "chat", "--url", "nowhere")]
+    [InlineData(75, "conv", "ls", "--url", "http://127.0.0.1:9")]
+    [InlineData(2, "silo")]
+    [InlineData(2, "silo", "--redis", "127.0.0.1:9", "--lease", "soon")]
+    [InlineData(75, "silo", "--redis", "127.0.0.1:9")]
+    [InlineData(75, "gateway", "--redis", "127.0.0.1:9")]
     public async Task AMistakeGetsItsExitCodeAndOneSentence(int expected, params string[] arguments)
     {
         if (arguments[0] == "serve")

@@ -18,8 +18,12 @@ sealed class AdminClient : IDisposable
     public AdminClient(ParseResult arguments)
     {
         var url = arguments.GetValue(Url)!;
-        if (!Uri.TryCreate(url.TrimEnd('/') + "/", UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
-            throw new CliException($"--url: '{url}' is not an address; write for example http://127.0.0.1:8080.", ExitCodes.Usage);
+        if (!Uri.TryCreate(url.TrimEnd('/') + "/", UriKind.Absolute, out var address)
+            || address.Scheme is not ("http" or "https"))
+        {
+            throw new CliException(
+                $"--url: '{url}' is not an address; write for example http://127.0.0.1:8080.", ExitCodes.Usage);
+        }
         _http = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromMinutes(5) };
         if (arguments.GetValue(ApiKey) is { } key)
             _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
@@ -44,7 +48,8 @@ sealed class AdminClient : IDisposable
         }
         catch (HttpRequestException error)
         {
-            throw new CliException($"No gateway answers at {_http.BaseAddress} ({error.Message}): see --url.", ExitCodes.Temporary);
+            throw new CliException(
+                $"No gateway answers at {_http.BaseAddress} ({error.Message}): see --url.", ExitCodes.Temporary);
         }
     }
 

@@ -3,7 +3,8 @@ using System.Text.RegularExpressions;
 
 namespace Hearth.Cli.Dev;
 
-/// <summary>A process of <c>hearth dev</c>: its lines come out with its name before them, and it ends when its standard input does.</summary>
+/// <summary>A process of <c>hearth dev</c>: its lines come out with its name before them, and it ends when its standard input
+/// does.</summary>
 sealed partial class DevChild : IDisposable
 {
     readonly Process _process;
@@ -26,7 +27,8 @@ sealed partial class DevChild : IDisposable
         return Start(name, self, [.. hosted ? [assembly] : Array.Empty<string>(), .. arguments], write);
     }
 
-    /// <summary>Another program, which knows nothing of us: a shell ends it with our standard input, and keeps Ctrl-C from it.</summary>
+    /// <summary>Another program, which knows nothing of us: a shell ends it with our standard input, and keeps Ctrl-C from
+    /// it.</summary>
     public static DevChild Foreign(string name, string program, IEnumerable<string> arguments, Action<string, string> write)
     {
         const string script = """
@@ -69,7 +71,7 @@ sealed partial class DevChild : IDisposable
     void Take(string? line, Action<string, string> write)
     {
         if (line is null)
-            _ready.TrySetException(new CliException($"{Name} ended before it was ready: see its lines above.", ExitCodes.Failure));
+            _ready.TrySetException(new CliException($"{Name} ended before it was ready: see above.", ExitCodes.Failure));
         else if (ReadyLine().IsMatch(line))
             _ready.TrySetResult(line);
         Show(line, write);

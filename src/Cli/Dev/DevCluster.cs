@@ -77,8 +77,8 @@ sealed class DevCluster(DevPlan plan, DevConsole console, TimeProvider time) : I
         return
         [
             "silo", "--redis", _redis, "--name", $"silo-{number}",
-            .. Unless("--kv-memory", Text(memory)), .. Unless("--host-memory", Text(memory)), .. Unless("--threads", Text(threads)),
-            .. plan.SiloFlags,
+            .. Unless("--kv-memory", Text(memory)), .. Unless("--host-memory", Text(memory)),
+            .. Unless("--threads", Text(threads)), .. plan.SiloFlags,
         ];
 
         string[] Unless(string flag, string value) => plan.SiloFlags.Contains(flag) ? [] : [flag, value];
@@ -90,8 +90,10 @@ sealed class DevCluster(DevPlan plan, DevConsole console, TimeProvider time) : I
         var port = FreePort().ToString(CultureInfo.InvariantCulture);
         _redis = $"127.0.0.1:{port}";
         var redis = DevChild.Foreign("redis", "redis-server",
-            ["--port", port, "--bind", "127.0.0.1", "--dir", _folder, "--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"],
-            (_, _) => { });
+        [
+            "--port", port, "--bind", "127.0.0.1", "--dir", _folder, "--appendonly", "yes", "--save", "",
+            "--maxmemory-policy", "noeviction",
+        ], (_, _) => { });
         _children["redis"] = redis;
         await redis.Ready.WaitAsync(_patience, time, cancellationToken);
     }

@@ -65,7 +65,8 @@ static class ClusterFlags
             identity.Check();
             return key.Length > 0
                 ? identity
-                : throw new CliException($"--cluster-key-file: {path} must hold a secret of at most {KeyBytesMax} bytes.", ExitCodes.Usage);
+                : throw new CliException(
+                    $"--cluster-key-file: {path} must hold a secret of at most {KeyBytesMax} bytes.", ExitCodes.Usage);
         }
         catch (ArgumentException error)
         {

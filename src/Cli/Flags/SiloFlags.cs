@@ -17,7 +17,7 @@ static class SiloFlags
         Flag.Text("--advertise", "HOST:PORT at which they reach it; where it listens if not given");
 
     public static Option<string?> Urls { get; } =
-        Flag.Text("--urls", "Where probes and metrics are served, separated by ;, such as http://127.0.0.1:8081; nowhere if not given");
+        Flag.Text("--urls", "Where probes and metrics are served, such as http://127.0.0.1:8081; nowhere if not given");
 
     public static Option<TimeSpan> DrainBudget { get; } = Flag.Duration("--drain-budget",
         "How long a silo that is told to stop may take to move its conversations", TimeSpan.FromSeconds(60));
@@ -61,7 +61,9 @@ static class SiloFlags
         };
     }
 
-    static IPEndPoint ReadEndPoint(string text) => IPEndPoint.TryParse(text, out var address) && text.Contains(':', StringComparison.Ordinal)
+    static IPEndPoint ReadEndPoint(string text) =>
+        IPEndPoint.TryParse(text, out var address) && text.Contains(':', StringComparison.Ordinal)
         ? address
-        : throw new CliException($"--listen: '{text}' is no address; write for example 127.0.0.1:0 or 0.0.0.0:7070.", ExitCodes.Usage);
+        : throw new CliException(
+            $"--listen: '{text}' is no address; write for example 127.0.0.1:0 or 0.0.0.0:7070.", ExitCodes.Usage);
 }

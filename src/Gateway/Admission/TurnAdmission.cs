@@ -2,8 +2,9 @@ using Hearth.Contracts;
 
 namespace Hearth.Gateway;
 
-/// <summary>Lets a bounded number of turns in, in all and per tenant; the rest is refused at once, never queued. A turn that comes over
-/// an open connection while the server stops is let in too: the server closes each connection after the request it has.</summary>
+/// <summary>Lets a bounded number of turns in, in all and per tenant; the rest is refused at once, never queued. A turn that
+/// comes over an open connection while the server stops is let in too: each connection ends after the request it
+/// has.</summary>
 sealed class TurnAdmission(GatewayOptions options, ICluster cluster)
 {
     readonly Lock _gate = new();
