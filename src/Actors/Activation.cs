@@ -238,7 +238,8 @@ sealed partial class Activation<TGrain>(
         }
     }
 
-    /// <summary>Waits for the lease. Messages that were accepted before an idle end still run; any other end turns them away.</summary>
+    /// <summary>Waits for the lease. Messages that were accepted before an idle end still run; any other end turns them
+    /// away.</summary>
     /// <returns>Null if the next message may run.</returns>
     async ValueTask<GrainRefusedException?> MayRunAsync()
     {

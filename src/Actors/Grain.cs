@@ -64,6 +64,7 @@ public abstract class GrainContext
     /// <summary>Ends the activation after the message that runs now.</summary>
     public abstract void Deactivate(DeactivationReason reason);
 
-    /// <summary>Ends the activation as <see cref="DeactivationReason.HandedOver"/>: who waits for it is sent to the new owner.</summary>
+    /// <summary>Ends the activation as <see cref="DeactivationReason.HandedOver"/>: who waits for it is sent to the new
+    /// owner.</summary>
     public abstract void HandOver(string silo);
 }

@@ -11,7 +11,8 @@ public enum RefusalKind
     Stopping,
     /// <summary>The grain was deleted.</summary>
     Deleted,
-    /// <summary>Another silo that is alive owns it, or has just been given it: <see cref="GrainRefusedException.Silo"/>.</summary>
+    /// <summary>Another silo that is alive owns it, or has just been given it: <see
+    /// cref="GrainRefusedException.Silo"/>.</summary>
     OwnedElsewhere,
     /// <summary>Another activation has taken it over.</summary>
     Fenced,

@@ -222,7 +222,8 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
         return ready;
     }
 
-    /// <summary>Asks, once per activation, whether the silo that had the conversation before still holds more of its cache than this
+    /// <summary>Asks, once per activation, whether the silo that had the conversation before still holds more of its cache than
+    /// this
     /// one.</summary>
     internal async Task<(CachePeer Peer, PulledSpill Spill)?> AskPreviousSiloAsync(
         ServedModel model, CancellationToken cancellationToken)
@@ -339,7 +340,8 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
         return true;
     }
 
-    /// <summary>Gives the turns that an earlier owner left pending some time to be asked for; then they count as failed.</summary>
+    /// <summary>Gives the turns that an earlier owner left pending some time to be asked for; then they count as
+    /// failed.</summary>
     void AwaitClaims(IReadOnlyList<StoredOperation> pending)
     {
         _unclaimed?.Dispose();

@@ -45,12 +45,14 @@ public static class Limits
     /// <summary>One step of a move: a message there, or an answer back.</summary>
     public static readonly TimeSpan MoveStep = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long a cache is copied ahead of the move itself, and how often the copy waits for the reply to catch up.</summary>
+    /// <summary>How long a cache is copied ahead of the move itself, and how often the copy waits for the reply to catch
+    /// up.</summary>
     public static readonly TimeSpan MoveAhead = TimeSpan.FromSeconds(30);
     public const int MoveWaits = 50;
     public static readonly TimeSpan MoveWait = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>How long a target asks the store whether a source that fell silent has handed over, and the time between.</summary>
+    /// <summary>How long a target asks the store whether a source that fell silent has handed over, and the time
+    /// between.</summary>
     public static readonly TimeSpan MoveDecision = TimeSpan.FromSeconds(5);
     public static readonly TimeSpan MoveAskAgain = TimeSpan.FromMilliseconds(100);
 
@@ -58,16 +60,7 @@ public static class Limits
     public const int DrainTargets = 3;
     public static readonly TimeSpan DrainPause = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>A conversation that came or woke more lately than this is not moved for balance.</summary>
-    public static readonly TimeSpan MoveRest = Actors.Limits.RebalanceStay;
-
     /// <summary>How long a silo is asked for a cache that it may still hold, and how long one part may take.</summary>
     public static readonly TimeSpan PullAsk = TimeSpan.FromMilliseconds(500);
     public static readonly TimeSpan PullPart = TimeSpan.FromSeconds(5);
-    /// <summary>How long a silo is asked for a cache that it may still hold, and how long one part may take.</summary>
-    public static readonly TimeSpan PullAsk = TimeSpan.FromMilliseconds(500);
-    public static readonly TimeSpan PullPart = TimeSpan.FromSeconds(5);
-
-    /// <summary>A conversation that came or woke more lately than this is not moved for balance.</summary>
-    public static readonly TimeSpan MoveRest = Actors.Limits.RebalanceStay;
 }

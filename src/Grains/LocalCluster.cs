@@ -242,7 +242,8 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     /// <summary>Goes on as another silo, with no activation.</summary>
     public Task RejoinAsync(string silo) => _host.RejoinAsync(silo);
 
-    /// <summary>Takes no more conversations, and hands on those that are here, replies that run included; what nobody takes is let
+    /// <summary>Takes no more conversations, and hands on those that are here, replies that run included; what nobody takes is
+    /// let
     /// go once its replies are done.</summary>
     /// <exception cref="OperationCanceledException">The time is over; what is left is left.</exception>
     public Task<DrainReport> DrainAsync(IProgress<DrainReport>? progress, CancellationToken cancellationToken)
@@ -331,7 +332,8 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         }
     }
 
-    /// <summary>Joins a turn that runs or waits; or reads it, if it is committed; or runs it as it was recorded, if its owner is dead.</summary>
+    /// <summary>Joins a turn that runs or waits; or reads it, if it is committed; or runs it as it was recorded, if its owner
+    /// is dead.</summary>
     internal async Task<Joined> AttachAsync(
         TenantId tenant, ConversationId conversation, TurnId turn, CancellationToken cancellationToken)
     {
@@ -402,7 +404,8 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     }
 }
 
-/// <summary>What a reader of a turn has joined: a live turn that it must leave, or the events of one that is done, or a failure.</summary>
+/// <summary>What a reader of a turn has joined: a live turn that it must leave, or the events of one that is done, or a
+/// failure.</summary>
 sealed record Joined(LiveTurn? Live, IReadOnlyList<TurnEvent> Stored, TurnFailure? Failure)
 {
     public Joined(LiveTurn live) : this(live, [], null)

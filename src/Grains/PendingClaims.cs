@@ -3,7 +3,8 @@ using Hearth.Contracts;
 
 namespace Hearth.Grains;
 
-/// <summary>Lets the turns that an earlier owner left pending go first, for a while: a reply that somebody has seen the beginning of
+/// <summary>Lets the turns that an earlier owner left pending go first, for a while: a reply that somebody has seen the
+/// beginning of
 /// goes on from the history that it began with, so nothing may come in between. Not thread-safe.</summary>
 sealed class PendingClaims
 {

@@ -3,7 +3,8 @@ using Hearth.Actors;
 namespace Hearth.Grains;
 
 /// <summary>Lets one thing at a time act on a conversation, in the order in which they came: a message, or a move of the whole
-/// conversation to another silo, which suspends the reply that runs. Once the conversation has moved, nothing acts on it any more.
+/// conversation to another silo, which suspends the reply that runs. Once the conversation has moved, nothing acts on it any
+/// more.
 /// Thread-safe.</summary>
 sealed class TurnGate
 {

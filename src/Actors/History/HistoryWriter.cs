@@ -6,7 +6,8 @@ using Hearth.Actors.Storage;
 namespace Hearth.Actors.History;
 
 /// <summary>Writes what a process did to a file, one JSON object a line, for the offline checker (tools/HistoryCheck).
-/// For tests: each line is flushed before the call goes on, so that a killed process leaves all that it began. Thread-safe.</summary>
+/// For tests: each line is flushed before the call goes on, so that a killed process leaves all that it began.
+/// Thread-safe.</summary>
 public sealed class HistoryWriter(Stream output, string process, TimeProvider time) : IDisposable
 {
     /// <summary>The environment variable that names the folder; without it nothing is recorded.</summary>

@@ -3,7 +3,8 @@ using Hearth.Actors.Membership;
 
 namespace Hearth.Actors.History;
 
-/// <summary>Records every change of the table, each view that is new to this process, and beats that were not just answered.</summary>
+/// <summary>Records every change of the table, each view that is new to this process, and beats that were not just
+/// answered.</summary>
 public sealed class RecordingMembershipStore(IMembershipStore inner, HistoryWriter history) : IMembershipStore
 {
     readonly Lock _lock = new();

@@ -27,7 +27,8 @@ public interface IGrainStore
 
     /// <summary>Records an operation as pending before it is run. Failed and cancelled ones begin anew.</summary>
     /// <param name="hash">Of the operation's arguments: the same id with another hash is a conflict.</param>
-    /// <param name="request">The arguments, kept while it is pending, so that another owner can run it; the first ones stay.</param>
+    /// <param name="request">The arguments, kept while it is pending, so that another owner can run it; the first ones
+    /// stay.</param>
     ValueTask<BeginResult> BeginAsync(GrainId grain, Fence fence, string operation, string hash,
         ReadOnlyMemory<byte> request, CancellationToken cancellationToken);
 
@@ -69,7 +70,8 @@ public enum AcquireOutcome
 
 /// <param name="Epoch">Acquired: the new epoch.</param>
 /// <param name="Owner">Owned: who has it.</param>
-/// <param name="PreviousSilo">Acquired: the silo that had it before, which may still hold what it computed; null if none did.</param>
+/// <param name="PreviousSilo">Acquired: the silo that had it before, which may still hold what it computed; null if none
+/// did.</param>
 public readonly record struct AcquireResult(
     AcquireOutcome Outcome, long Epoch = 0, GrainOwner? Owner = null, string? PreviousSilo = null);
 

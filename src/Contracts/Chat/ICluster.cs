@@ -10,7 +10,8 @@ public interface ICluster
     IAsyncEnumerable<TurnEvent> RunTurnAsync(ChatTurn turn, CancellationToken cancellationToken);
 
     /// <summary>The events of a turn that runs or is done, from one of them on: a stream that broke goes on here, through any
-    /// gateway. Fails with <see cref="TurnError.ConversationNotFound"/> if there is no such turn, or its result was given up.</summary>
+    /// gateway. Fails with <see cref="TurnError.ConversationNotFound"/> if there is no such turn, or its result was given
+    /// up.</summary>
     IAsyncEnumerable<TurnEvent> AttachTurnAsync(
         TenantId tenant, ConversationId conversation, TurnId turn, int fromEvent, CancellationToken cancellationToken);
 

@@ -64,7 +64,8 @@ public sealed record ChoiceFinished : TurnEvent
     public int Choice { get; init; }
     public required FinishReason Reason { get; init; }
 
-    /// <summary>As <see cref="TurnDelta.Tokens"/>: what came after the last delta, the token that ended the choice included.</summary>
+    /// <summary>As <see cref="TurnDelta.Tokens"/>: what came after the last delta, the token that ended the choice
+    /// included.</summary>
     public IReadOnlyList<int> Tokens { get; init; } = [];
 }
 

@@ -4,7 +4,8 @@ namespace Hearth.Contracts;
 /// <see cref="ContractsJson"/>; a turn's answer is its events, one message each.</summary>
 public static class PeerMethods
 {
-    /// <summary><see cref="RunTurnCall"/> to events. Aborting the call cancels the turn; a lost connection lets it go on for a while,
+    /// <summary><see cref="RunTurnCall"/> to events. Aborting the call cancels the turn; a lost connection lets it go on for a
+    /// while,
     /// for the gateway or another one to come back.</summary>
     public const string RunTurn = "turn.run";
 
@@ -17,7 +18,8 @@ public static class PeerMethods
     /// <summary><see cref="CompletionTurn"/> to events.</summary>
     public const string RunCompletion = "completion.run";
 
-    /// <summary><see cref="ConversationCall"/> to <see cref="ConversationAnswer"/>; the last two activate the conversation.</summary>
+    /// <summary><see cref="ConversationCall"/> to <see cref="ConversationAnswer"/>; the last two activate the
+    /// conversation.</summary>
     public const string DescribeConversation = "conversation.describe";
     public const string SpillConversation = "conversation.spill";
     public const string MigrateConversation = "conversation.migrate";

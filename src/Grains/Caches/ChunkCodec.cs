@@ -8,7 +8,8 @@ namespace Hearth.Grains.Caches;
 
 /// <summary>The form of a cache chunk in the store; which one it has stands in the manifest. As it is: no copy is made.
 /// Compressed: bytes at even and at odd places apart (those of 16-bit numbers that vary much, and those that vary little), as
-/// deflate. Encrypted: <c>[key id, 8 bytes][nonce, 12][tag, 16]</c> before the rest by AES-256-GCM (NIST SP 800-38D), with a random
+/// deflate. Encrypted: <c>[key id, 8 bytes][nonce, 12][tag, 16]</c> before the rest by AES-256-GCM (NIST SP 800-38D), with a
+/// random
 /// nonce and bound to conversation, chunk and form, so that no chunk can stand in for another.</summary>
 sealed class ChunkCodec(bool compress, SpillKeys? keys)
 {

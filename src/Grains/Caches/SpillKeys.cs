@@ -2,7 +2,8 @@ using System.Security.Cryptography;
 
 namespace Hearth.Grains.Caches;
 
-/// <summary>The keys of caches at rest. The first one encrypts; every one decrypts, so that a key is changed by putting another before it
+/// <summary>The keys of caches at rest. The first one encrypts; every one decrypts, so that a key is changed by putting another
+/// before it
 /// and taken out when the old caches have aged away.</summary>
 public sealed class SpillKeys
 {
@@ -16,7 +17,8 @@ public sealed class SpillKeys
     internal ReadOnlySpan<byte> NewestId => _keys[0].Id;
     internal ReadOnlySpan<byte> Newest => _keys[0].Key;
 
-    /// <summary>Reads a file of base64 keys of 32 bytes, one in a line; empty lines and those that begin with # are left out.</summary>
+    /// <summary>Reads a file of base64 keys of 32 bytes, one in a line; empty lines and those that begin with # are left
+    /// out.</summary>
     /// <exception cref="FormatException">A line is no key; the message names it.</exception>
     public static SpillKeys Load(string path)
     {

@@ -47,7 +47,8 @@ sealed class Evacuation(GrainHost<ConversationGrain> host, ConversationServices 
         return new DrainReport(_moved, _released, 0);
     }
 
-    /// <summary>Moves some conversations to a silo that has room: idle ones before running ones, none that came or woke lately.</summary>
+    /// <summary>Moves some conversations to a silo that has room: idle ones before running ones, none that came or woke
+    /// lately.</summary>
     /// <returns>How many went.</returns>
     public async Task<int> MoveSomeAsync(int count, SiloEntry target, CancellationToken cancellationToken)
     {

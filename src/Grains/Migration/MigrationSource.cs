@@ -8,8 +8,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Hearth.Grains.Migration;
 
-/// <summary>Moves one conversation away: 1 offer it, 2 send its cache while it goes on, 3 hold it and send the rest, 4 wait until the
-/// target is ready, 5 hand ownership over in the store, 6 tell the target. Before 5 whatever fails leaves the conversation here, as if
+/// <summary>Moves one conversation away: 1 offer it, 2 send its cache while it goes on, 3 hold it and send the rest, 4 wait
+/// until the
+/// target is ready, 5 hand ownership over in the store, 6 tell the target. Before 5 whatever fails leaves the conversation
+/// here, as if
 /// nothing had been; after it the target has it. For one move.</summary>
 sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloEntry target, IPeerNetwork network)
 {
@@ -164,7 +166,8 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
         return _cacheRefused is null;
     }
 
-    /// <summary>The commit point. Its outcome is asked for until it is known; until then the conversation is nobody's to run.</summary>
+    /// <summary>The commit point. Its outcome is asked for until it is known; until then the conversation is nobody's to
+    /// run.</summary>
     /// <returns>The new owner's epoch.</returns>
     async Task<long> HandOverAsync(string activation)
     {

@@ -8,7 +8,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Hearth.Grains.Migration;
 
-/// <summary>Takes conversations that other silos move here. Nothing that came is kept unless the store says that ownership came too;
+/// <summary>Takes conversations that other silos move here. Nothing that came is kept unless the store says that ownership came
+/// too;
 /// if the source falls silent at the last moment, the store is asked.</summary>
 sealed partial class MigrationTarget(GrainHost<ConversationGrain> host, ConversationServices services)
 {

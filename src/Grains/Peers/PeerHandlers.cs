@@ -5,7 +5,8 @@ using Hearth.Contracts;
 
 namespace Hearth.Grains.Peers;
 
-/// <summary>What a silo answers to the processes of its cluster: the methods of <see cref="PeerMethods"/>, over its conversations.</summary>
+/// <summary>What a silo answers to the processes of its cluster: the methods of <see cref="PeerMethods"/>, over its
+/// conversations.</summary>
 public static class PeerHandlers
 {
     /// <param name="drain">Begins to drain this silo.</param>

@@ -4,7 +4,8 @@ using Hearth.Contracts;
 
 namespace Hearth.Grains.Peers;
 
-/// <summary>The calls that a turn's events answer. Who aborts one leaves the turn; whose connection breaks may come back.</summary>
+/// <summary>The calls that a turn's events answer. Who aborts one leaves the turn; whose connection breaks may come
+/// back.</summary>
 sealed class TurnHandlers(LocalCluster cluster)
 {
     public Task RunAsync(PeerCall call, CancellationToken cancellationToken) => TellAsync(call, () =>

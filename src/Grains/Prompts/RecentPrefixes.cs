@@ -1,6 +1,7 @@
 namespace Hearth.Grains.Prompts;
 
-/// <summary>What the latest turns' conversations begin with (see <see cref="Contracts.PrefixKey"/>), newest first: it is told to the
+/// <summary>What the latest turns' conversations begin with (see <see cref="Contracts.PrefixKey"/>), newest first: it is told
+/// to the
 /// gateways, which place conversations that begin alike here. Thread-safe.</summary>
 sealed class RecentPrefixes
 {

@@ -132,7 +132,8 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
             Cancel(Failures.TooLarge);
     }
 
-    /// <summary>The turn has run before, from another history: who has seen the beginning of that cannot go on with this.</summary>
+    /// <summary>The turn has run before, from another history: who has seen the beginning of that cannot go on with
+    /// this.</summary>
     public void BeginAnew()
     {
         lock (_lock)
@@ -142,7 +143,8 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
     public void Fail(TurnFailure failure) => Append(new TurnFailed { Failure = failure });
 
     /// <summary>The events from one of them to the last; none for a number beyond the last.</summary>
-    /// <param name="shown">The events before, as the reader has them, perhaps from another silo: choices that ran side by side may
+    /// <param name="shown">The events before, as the reader has them, perhaps from another silo: choices that ran side by side
+    /// may
     /// have come in another order there, so what follows is told by choice.</param>
     public async IAsyncEnumerable<TurnEvent> ReadAsync(
         int from, IReadOnlyList<TurnEvent> shown, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -13,7 +13,8 @@ sealed record Reply(string Text, IReadOnlyList<int> Tokens, int ShownTokens, boo
     public IEnumerable<int> Kept => End is { } end ? Tokens.Take(ShownTokens).Append(end) : Tokens.Take(ShownTokens);
 }
 
-/// <summary>Makes one choice: submits it, shows its text as it comes, and stops the engine at a stop string. A reply that is suspended,
+/// <summary>Makes one choice: submits it, shows its text as it comes, and stops the engine at a stop string. A reply that is
+/// suspended,
 /// or was begun by another silo, is continued from its tokens: there is no other state.</summary>
 sealed class ReplyRun(
     ServedModel model, GenerationOptions options, int choice, TokenRequest request, Action<TurnEvent> show, TimeProvider time)

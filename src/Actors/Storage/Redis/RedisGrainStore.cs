@@ -3,7 +3,8 @@ using StackExchange.Redis;
 
 namespace Hearth.Actors.Storage.Redis;
 
-/// <summary>The grain store of a cluster: a script per call, all keys of a grain in one slot, a scope's index in another.</summary>
+/// <summary>The grain store of a cluster: a script per call, all keys of a grain in one slot, a scope's index in
+/// another.</summary>
 sealed class RedisGrainStore(RedisLink link, RedisKeys keys, RedisGrainIndex index) : IGrainStore
 {
     const string Microseconds = "000000";

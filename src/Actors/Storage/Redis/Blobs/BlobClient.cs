@@ -4,7 +4,8 @@ using System.Threading.Channels;
 
 namespace Hearth.Actors.Storage.Redis.Blobs;
 
-/// <summary>A few connections to the spill server, each with a thread of its own and never shared with anything small. Follows a Redis
+/// <summary>A few connections to the spill server, each with a thread of its own and never shared with anything small. Follows
+/// a Redis
 /// Cluster's redirections. Thread-safe.</summary>
 sealed class BlobClient : IDisposable
 {

@@ -4,7 +4,8 @@ using System.Text;
 
 namespace Hearth.Actors.Storage.Redis.Blobs;
 
-/// <summary>A connection to Redis for large values (RESP2), one command at a time, blocking: a value goes out from the caller's memory
+/// <summary>A connection to Redis for large values (RESP2), one command at a time, blocking: a value goes out from the caller's
+/// memory
 /// and comes in straight to where it is wanted. On loopback that is twice as fast as awaiting each piece. After any exception but
 /// <see cref="RedisErrorException"/> it must not be used again.</summary>
 sealed class BlobConnection : IDisposable

@@ -4,7 +4,8 @@ using System.Text.Json.Serialization;
 
 namespace Hearth.Actors.Storage.Redis.Blobs;
 
-/// <summary>Blobs on the spill server, and their manifests on the control server, beside the fence that guards them. A blob that no
+/// <summary>Blobs on the spill server, and their manifests on the control server, beside the fence that guards them. A blob
+/// that no
 /// manifest names is gone after a minute; one that is named ages from its last use on.</summary>
 sealed partial class RedisBlobStore(RedisGrainStore grains, BlobClient client, RedisKeys keys, TimeSpan age) : IBlobStore, IDisposable
 {
