@@ -228,7 +228,8 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     internal async Task<(CachePeer Peer, PulledSpill Spill)?> AskPreviousSiloAsync(
         ServedModel model, CancellationToken cancellationToken)
     {
-        if (_askedBefore || Context.PreviousSilo is not { } silo || silo == Context.Silo || State.Fingerprint != model.Card.Fingerprint)
+        if (_askedBefore || Context.PreviousSilo is not { } silo || silo == Context.Silo
+            || State.Fingerprint != model.Card.Fingerprint)
             return null;
         _askedBefore = true;
         var here = model.Engine.DescribeCache(Cache).Tokens;
@@ -397,7 +398,8 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
 
 /// <summary>What all conversations of a silo share.</summary>
 sealed record ConversationServices(
-    IGrainStore Store, IBlobStore Blobs, ChunkCodec Codec, bool Quantize, ModelCatalog Models, TimeProvider Time, SemaphoreSlim SpillLimit,
+    IGrainStore Store, IBlobStore Blobs, ChunkCodec Codec, bool Quantize, ModelCatalog Models, TimeProvider Time,
+        SemaphoreSlim SpillLimit,
     ILogger Logger, SiloPeers? Peers)
 {
     public RecentPrefixes Prefixes { get; } = new();

@@ -289,7 +289,8 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     /// <summary>Reads a turn's events for one reader.</summary>
     /// <param name="join">Counts the reader in, and gives the turn; or why not.</param>
     /// <param name="isLost">Asked when the reader leaves early: whether its connection only broke.</param>
-    internal static async IAsyncEnumerable<TurnEvent> ReadAsync(Func<Task<Joined>> join, int fromEvent, IReadOnlyList<TurnEvent> shown,
+    internal static async IAsyncEnumerable<TurnEvent> ReadAsync(Func<Task<Joined>> join, int fromEvent,
+        IReadOnlyList<TurnEvent> shown,
         Func<ValueTask<bool>> isLost, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var (live, stored, failure) = await join();

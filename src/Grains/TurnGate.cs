@@ -136,7 +136,8 @@ sealed class TurnGate
         lock (_lock)
         {
             if (_movedTo is not null)
-                throw new GrainRefusedException(RefusalKind.OwnedElsewhere, $"The conversation has moved to {_movedTo}.", _movedTo);
+                throw new GrainRefusedException(RefusalKind.OwnedElsewhere, $"The conversation has moved to {_movedTo}.",
+                    _movedTo);
         }
     }
 }

@@ -172,7 +172,8 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
             Sequence = events.Count,
         };
         await grain.CommitAsync(_turn, plan.Keep, [.. plan.Added.Select(i => Entry.Of(i)), Entry.Of(item, anchors)],
-            [.. prompt, .. reply.Kept], new ConversationState(model.Card.Name, model.Card.Fingerprint, grain.State.Turns + 1, _turn.CacheSalt),
+            [.. prompt, .. reply.Kept],
+                new ConversationState(model.Card.Name, model.Card.Fingerprint, grain.State.Turns + 1, _turn.CacheSalt),
             TurnRecord.ToBytes([.. events, finished]));
         live.Append(finished);
     }

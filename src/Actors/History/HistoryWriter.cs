@@ -28,7 +28,8 @@ public sealed class HistoryWriter(Stream output, string process, TimeProvider ti
             return null;
         var name = string.Concat(process.Select(c => char.IsAsciiLetterOrDigit(c) || c == '-' ? c : '_'));
         var path = Path.Combine(Directory.CreateDirectory(directory).FullName, $"{name}-{Environment.ProcessId}.jsonl");
-        return new HistoryWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0), process, time);
+        return new HistoryWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0),
+            process, time);
     }
 
     /// <summary>Hash of contents, as the lines have it.</summary>
@@ -74,7 +75,8 @@ public sealed class HistoryWriter(Stream output, string process, TimeProvider ti
         lock (_lock)
         {
             if (_written > Limits.HistoryBytesMax)
-                throw new StoreException($"The history of {process} has more than {Limits.HistoryBytesMax} bytes: unset {Variable}.");
+                throw new StoreException(
+                    $"The history of {process} has more than {Limits.HistoryBytesMax} bytes: unset {Variable}.");
             _line.ResetWrittenCount();
             using (var json = new Utf8JsonWriter(_line))
             {

@@ -49,7 +49,8 @@ public sealed class RecordingGrainStore(IGrainStore inner, HistoryWriter history
         inner.FindOperationAsync(grain, operation, cancellationToken);
 
     public ValueTask<CommitResult> CommitAsync(
-        GrainId grain, Fence fence, GrainCommit commit, CancellationToken cancellationToken) => history.CallAsync("commit", json =>
+        GrainId grain, Fence fence, GrainCommit commit, CancellationToken cancellationToken) =>
+        history.CallAsync("commit", json =>
     {
         WriteFence(json, grain, fence);
         json.WriteString("turn", commit.Operation);
@@ -74,7 +75,8 @@ public sealed class RecordingGrainStore(IGrainStore inner, HistoryWriter history
             WriteFence(json, grain, fence);
             json.WriteString("turn", operation);
             json.WriteString("status", JsonNamingPolicy.SnakeCaseLower.ConvertName(status.ToString()));
-        }, () => inner.EndAsync(grain, fence, operation, status, cancellationToken), (json, outcome) => WriteOutcome(json, outcome));
+        }, () => inner.EndAsync(grain, fence, operation, status, cancellationToken), (json, outcome) =>
+            WriteOutcome(json, outcome));
 
     public ValueTask<GrainSnapshot?> ReadAsync(GrainId grain, CancellationToken cancellationToken) =>
         history.CallAsync("read", json => json.WriteString("grain", grain.ToString()),
@@ -96,7 +98,8 @@ public sealed class RecordingGrainStore(IGrainStore inner, HistoryWriter history
 
     public ValueTask<bool> DeleteAsync(GrainId grain, CancellationToken cancellationToken) =>
         history.CallAsync("delete", json => json.WriteString("grain", grain.ToString()),
-            () => inner.DeleteAsync(grain, cancellationToken), (json, done) => json.WriteString("outcome", done ? "done" : "none"));
+            () => inner.DeleteAsync(grain, cancellationToken), (json, done) =>
+                json.WriteString("outcome", done ? "done" : "none"));
 
     public ValueTask<GrainId?> FindAsync(string scope, string indexKey, CancellationToken cancellationToken) =>
         inner.FindAsync(scope, indexKey, cancellationToken);

@@ -31,7 +31,8 @@ static class SiloFlags
     public static Option<string?> SpillKeyFile { get; } = Flag.Text("--spill-key-file",
         "File of base64 keys of 32 bytes, the newest first: caches lie encrypted in Redis");
 
-    public static IReadOnlyList<Option> All { get; } = [Name, Listen, Advertise, Urls, DrainBudget, SpillCompress, SpillInt8, SpillKeyFile];
+    public static IReadOnlyList<Option> All { get; } = [Name, Listen, Advertise, Urls, DrainBudget, SpillCompress, SpillInt8,
+        SpillKeyFile];
 
     public static ClusterSiloOptions Read(ParseResult arguments)
     {

@@ -46,7 +46,8 @@ sealed class ChunkCodec(bool compress, SpillKeys? keys)
         var nonce = data.AsSpan(SpillKeys.IdBytes, NonceBytes);
         RandomNumberGenerator.Fill(nonce);
         using var aes = new AesGcm(keys.Newest, TagBytes);
-        aes.Encrypt(nonce, content.Span, data.AsSpan(SealBytes), data.AsSpan(SealBytes - TagBytes, TagBytes), Bound(grain, name, form));
+        aes.Encrypt(nonce, content.Span, data.AsSpan(SealBytes), data.AsSpan(SealBytes - TagBytes, TagBytes),
+            Bound(grain, name, form));
         return data;
     }
 

@@ -10,7 +10,8 @@ namespace Hearth.Grains.Caches;
 /// <param name="Fingerprint">Of the model: no other one's cache is of use.</param>
 /// <param name="First">The part's first token; null asks only how much there is.</param>
 /// <param name="Drop">The cache is not needed there any more.</param>
-sealed record PullCall(string Tenant, string Conversation, string Model, string Fingerprint, int? First = null, bool Drop = false);
+sealed record PullCall(string Tenant, string Conversation, string Model, string Fingerprint, int? First = null,
+    bool Drop = false);
 
 /// <summary>The answer; for a part, its blob follows as the next message.</summary>
 /// <param name="Held">Tokens from position 0.</param>
@@ -58,7 +59,8 @@ sealed class CachePeer(IPeerNetwork network, string silo, string address, GrainI
             using var timeout = new CancellationTokenSource(limit, time);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
             using var message = await call.ReceiveAsync(stop.Token);
-            if (message is not { } said || JsonSerializer.Deserialize(said.Memory.Span, PullJson.Default.PullAnswer) is not { } answer)
+            if (message is not { } said
+                || JsonSerializer.Deserialize(said.Memory.Span, PullJson.Default.PullAnswer) is not { } answer)
                 return null;
             if (!answer.HasPart)
                 return (answer, null);
@@ -86,9 +88,11 @@ sealed class CacheKeeper(GrainHost<ConversationGrain> host, ConversationServices
             && model.Card.Fingerprint == ask.Fingerprint ? model.Engine : null;
         if (ask.Drop && engine is not null)
             await engine.DropAsync(cache, cancellationToken);
-        var part = ask.First is { } first && engine is not null ? await engine.ExportAsync(cache, first, cancellationToken) : null;
+        var part = ask.First is { } first && engine is not null ? await engine.ExportAsync(cache, first, cancellationToken)
+            : null;
         await call.SendAsync(JsonSerializer.SerializeToUtf8Bytes(
-            new PullAnswer(engine?.DescribeCache(cache).Tokens ?? 0, part is not null), PullJson.Default.PullAnswer), cancellationToken);
+            new PullAnswer(engine?.DescribeCache(cache).Tokens ?? 0, part is not null), PullJson.Default.PullAnswer),
+                cancellationToken);
         if (part is not null)
             await call.SendAsync(part.Blob, cancellationToken);
     }

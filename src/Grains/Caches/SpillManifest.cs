@@ -39,7 +39,9 @@ sealed record SpillManifest(
     }
 
     bool IsWhole => Fingerprint is not null && Tokens is not null && Chunks is not null && Tokens.Length % sizeof(int) == 0
-        && Chunks.All(c => c is { Name: not null, Length: > 0 and <= Actors.Limits.BlobBytesMax, Plain: > 0 and <= Actors.Limits.BlobBytesMax, Form: >= 0 and <= (ChunkForm.Compressed | ChunkForm.Encrypted) } && c.Tokens > 0 && c.Tokens <= ChunkTokens)
+        && Chunks.All(c => c is { Name: not null, Form: >= 0 and <= (ChunkForm.Compressed | ChunkForm.Encrypted) }
+            && c.Length is > 0 and <= Actors.Limits.BlobBytesMax && c.Plain is > 0 and <= Actors.Limits.BlobBytesMax
+            && c.Tokens > 0 && c.Tokens <= ChunkTokens)
         && Chunks.SkipLast(1).All(c => c.Tokens == ChunkTokens) && Chunks.Sum(c => (long)c.Tokens) == TokenCount;
 }
 

@@ -52,7 +52,8 @@ sealed class Evacuation(GrainHost<ConversationGrain> host, ConversationServices 
     /// <returns>How many went.</returns>
     public async Task<int> MoveSomeAsync(int count, SiloEntry target, CancellationToken cancellationToken)
     {
-        var settled = host.Live.Where(l => l.Grain.Age >= Actors.Limits.RebalanceStay && Holds(l.Grain)).OrderByDescending(l => l.Idle)
+        var settled = host.Live.Where(l => l.Grain.Age >= Actors.Limits.RebalanceStay && Holds(l.Grain))
+            .OrderByDescending(l => l.Idle)
             .Take(count).Select(l => l.Grain).ToList();
         var went = 0;
         foreach (var grain in settled)

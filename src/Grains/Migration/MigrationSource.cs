@@ -35,7 +35,8 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
                 or JsonException
             || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            var reason = e is OperationCanceledException ? $"a step took longer than {Limits.MoveStep.TotalSeconds:0} s" : e.Message;
+            var reason = e is OperationCanceledException ? $"a step took longer than {Limits.MoveStep.TotalSeconds:0} s"
+                : e.Message;
             LogStayed(_services.Logger, grain.Context.Id, target.Id, reason);
             return new MoveResult(null, reason);
         }

@@ -50,7 +50,8 @@ sealed partial class MigrationTarget(GrainHost<ConversationGrain> host, Conversa
         catch (Exception e) when (e is PeerException or OperationCanceledException or StoreException or JsonException
             or MoveRefusedException)
         {
-            givenUp = e is PeerException or OperationCanceledException && await PeerHandlers.FaultOfAsync(call) == PeerFault.Aborted;
+            givenUp = e is PeerException or OperationCanceledException
+                && await PeerHandlers.FaultOfAsync(call) == PeerFault.Aborted;
             LogNotTaken(services.Logger, grain.Context.Id, offer!.Silo, e.Message);
         }
         finally
@@ -124,7 +125,8 @@ sealed partial class MigrationTarget(GrainHost<ConversationGrain> host, Conversa
     static ValueTask AnswerAsync(PeerCall call, MoveAnswer answer, CancellationToken cancellationToken) =>
         call.SendAsync(JsonSerializer.SerializeToUtf8Bytes(answer, MigrationJson.Default.MoveAnswer), cancellationToken);
 
-    [LoggerMessage(EventId = 225, Level = LogLevel.Information, Message = "{Grain} did not come from {Silo} as announced: {Reason}")]
+    [LoggerMessage(EventId = 225, Level = LogLevel.Information,
+        Message = "{Grain} did not come from {Silo} as announced: {Reason}")]
     static partial void LogNotTaken(ILogger logger, GrainId grain, string silo, string reason);
 }
 

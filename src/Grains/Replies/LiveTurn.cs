@@ -223,7 +223,8 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
     {
         const int eventBytes = 128, tokenBytes = 96;
         return e is TurnDelta delta
-            ? eventBytes + 2L * delta.Text.Length + 4L * delta.Tokens.Count + delta.Logprobs.Sum(l => tokenBytes * (1L + l.Top.Count))
+            ? eventBytes + 2L * delta.Text.Length + 4L * delta.Tokens.Count + delta.Logprobs.Sum(l =>
+                tokenBytes * (1L + l.Top.Count))
             : eventBytes;
     }
 }

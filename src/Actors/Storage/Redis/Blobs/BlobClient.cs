@@ -95,7 +95,8 @@ sealed class BlobClient : IDisposable
                 job.Fail(e);
                 return;
             }
-            catch (IOException e) when (!fresh && e.InnerException is not SocketException { SocketErrorCode: SocketError.TimedOut })
+            catch (IOException e) when (!fresh
+                && e.InnerException is not SocketException { SocketErrorCode: SocketError.TimedOut })
             {
                 // It died while it lay idle: every call here can be said twice.
                 fresh = true;

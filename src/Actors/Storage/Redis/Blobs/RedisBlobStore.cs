@@ -7,7 +7,8 @@ namespace Hearth.Actors.Storage.Redis.Blobs;
 /// <summary>Blobs on the spill server, and their manifests on the control server, beside the fence that guards them. A blob
 /// that no
 /// manifest names is gone after a minute; one that is named ages from its last use on.</summary>
-sealed partial class RedisBlobStore(RedisGrainStore grains, BlobClient client, RedisKeys keys, TimeSpan age) : IBlobStore, IDisposable
+sealed partial class RedisBlobStore(RedisGrainStore grains, BlobClient client, RedisKeys keys, TimeSpan age) : IBlobStore,
+    IDisposable
 {
     public async ValueTask PutAsync(GrainId grain, string name, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
@@ -20,14 +21,16 @@ sealed partial class RedisBlobStore(RedisGrainStore grains, BlobClient client, R
 
     public async ValueTask<int> ReadAsync(
         GrainId grain, string name, Memory<byte> destination, CancellationToken cancellationToken) =>
-        (int)await client.CallAsync(["GETEX", Key(grain, name), "EX", Number((long)age.TotalSeconds)], default, destination, cancellationToken);
+        (int)await client.CallAsync(["GETEX", Key(grain, name), "EX", Number((long)age.TotalSeconds)], default, destination,
+            cancellationToken);
 
     public async ValueTask<PublishOutcome> PublishAsync(
         GrainId grain, Fence fence, BlobManifest manifest, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(manifest.Data.Length, Limits.ManifestBytesMax);
         var keep = await client.CallManyAsync(
-            [.. manifest.Names.Select(n => new[] { "EXPIRE", Key(grain, n), Number((long)age.TotalSeconds) })], cancellationToken);
+            [.. manifest.Names.Select(n => new[] { "EXPIRE", Key(grain, n), Number((long)age.TotalSeconds) })],
+                cancellationToken);
         if (keep.Contains(0))
             return PublishOutcome.Missing;
         var before = await ReadManifestAsync(grain, cancellationToken);
