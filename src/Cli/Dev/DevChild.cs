@@ -31,11 +31,12 @@ sealed partial class DevChild : IDisposable
     /// it.</summary>
     public static DevChild Foreign(string name, string program, IEnumerable<string> arguments, Action<string, string> write)
     {
-        const string script = """
-            trap '' INT; command -v setsid >/dev/null && apart=setsid
-            $apart "$@" & child=$!; cat >/dev/null; kill $child; wait $child
-            """;
-        return Start(name, "sh", ["-c", script, "sh", program, .. arguments], write);
+        const string script = "trap '' INT; \"$@\" & child=$!; cat >/dev/null; kill $child; wait $child";
+        string[] shell = ["sh", "-c", script, "sh", program, .. arguments];
+        // In a session of its own it is out of reach of whatever ends this process' group.
+        return File.Exists("/usr/bin/setsid")
+            ? Start(name, "/usr/bin/setsid", shell, write)
+            : Start(name, shell[0], shell[1..], write);
     }
 
     public Task EndedAsync(CancellationToken cancellationToken) => _process.WaitForExitAsync(cancellationToken);
