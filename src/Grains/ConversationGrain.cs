@@ -230,7 +230,9 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     {
         if (_askedBefore || Context.PreviousSilo is not { } silo || silo == Context.Silo
             || State.Fingerprint != model.Card.Fingerprint)
+        {
             return null;
+        }
         _askedBefore = true;
         var here = model.Engine.DescribeCache(Cache).Tokens;
         if (here >= Tokens.Length - 1 || services.Peers?.Find(silo) is not { } entry)

@@ -136,8 +136,10 @@ sealed class TurnGate
         lock (_lock)
         {
             if (_movedTo is not null)
+            {
                 throw new GrainRefusedException(RefusalKind.OwnedElsewhere, $"The conversation has moved to {_movedTo}.",
                     _movedTo);
+            }
         }
     }
 }

@@ -75,8 +75,10 @@ public sealed class HistoryWriter(Stream output, string process, TimeProvider ti
         lock (_lock)
         {
             if (_written > Limits.HistoryBytesMax)
+            {
                 throw new StoreException(
                     $"The history of {process} has more than {Limits.HistoryBytesMax} bytes: unset {Variable}.");
+            }
             _line.ResetWrittenCount();
             using (var json = new Utf8JsonWriter(_line))
             {

@@ -61,7 +61,9 @@ sealed class CachePeer(IPeerNetwork network, string silo, string address, GrainI
             using var message = await call.ReceiveAsync(stop.Token);
             if (message is not { } said
                 || JsonSerializer.Deserialize(said.Memory.Span, PullJson.Default.PullAnswer) is not { } answer)
+            {
                 return null;
+            }
             if (!answer.HasPart)
                 return (answer, null);
             using var blob = await call.ReceiveAsync(stop.Token);

@@ -29,8 +29,10 @@ public sealed class SpillKeys
                 continue;
             var key = new byte[KeyBytes];
             if (!Convert.TryFromBase64String(text, key, out var length) || length != KeyBytes)
+            {
                 throw new FormatException(
                     $"{path}, line {number + 1}: must be {KeyBytes} bytes in base64 (openssl rand -base64 32).");
+            }
             keys.Add((SHA256.HashData(key)[..IdBytes], key));
         }
         return keys.Count is > 0 and <= KeysMax

@@ -13,8 +13,10 @@ sealed class RedisKeys
     public RedisKeys(string cluster)
     {
         if (cluster.Length is 0 or > 64 || !cluster.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
+        {
             throw new ArgumentException($"'{cluster}' is no name for a cluster: give 1 to 64 of A-Z a-z 0-9 . _ -",
                 nameof(cluster));
+        }
         _cluster = cluster;
         Members = [$"{cluster}:{{members}}:table", $"{cluster}:{{members}}:beats", $"{cluster}:{{members}}:loads"];
     }
