@@ -34,12 +34,16 @@ sealed class Conversations(RelayParts parts, IGrainStore store)
 
     /// <summary>The owner moves it. One that nobody has wakes up at its target.</summary>
     /// <exception cref="TurnFailedException">There is no such silo, or it was refused.</exception>
-    public ValueTask<ConversationInfo?> MigrateAsync(
+    public async ValueTask<ConversationInfo?> MigrateAsync(
         TenantId tenant, ConversationId id, string? silo, CancellationToken cancellationToken)
     {
         var target = silo is null ? null : parts.Silos.Named(silo) ?? throw new TurnFailedException(
             new TurnFailure(TurnError.InvalidRequest, "silo: there is no such silo; GET /admin/cluster lists them.", "silo"));
-        return AskAsync(PeerMethods.MigrateConversation, new ConversationCall(tenant, id, target?.Id), cancellationToken);
+        var call = new ConversationCall(tenant, id, target?.Id);
+        // The silo that had it knows that it has gone; what it is like now its new owner knows.
+        return await AskAsync(PeerMethods.MigrateConversation, call, cancellationToken) is null
+            ? null
+            : await DescribeAsync(tenant, id, cancellationToken);
     }
 
     /// <summary>The tombstone comes first: whatever still runs cannot write any more. What silos hold is dropped by

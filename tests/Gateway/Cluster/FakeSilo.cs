@@ -78,6 +78,8 @@ sealed class FakeSilo
                 break;
             case PeerMethods.MigrateConversation or PeerMethods.DescribeConversation or PeerMethods.SpillConversation:
                 var asked = JsonSerializer.Deserialize(call.Request.Span, ContractsJson.Default.ConversationCall)!;
+                if (asked.Silo is { } target)
+                    _directory.Locations[new GrainId(asked.Tenant.Value, asked.Conversation.Value)] = new(new(target, 2, "b"), target);
                 await SendAsync(call, new ConversationAnswer(Info(asked)), stop);
                 break;
             case PeerMethods.Tokenize:
