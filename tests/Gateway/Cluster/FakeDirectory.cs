@@ -20,7 +20,8 @@ sealed class FakeDirectory : IGrainStore
         Answer(() => Locations.GetValueOrDefault(grain));
 
     public ValueTask<GrainSummary?> DescribeAsync(GrainId grain, CancellationToken cancellationToken) =>
-        Answer(() => Summaries.GetValueOrDefault(grain));
+        Answer(() => Summaries.GetValueOrDefault(grain) is { } known
+            ? known with { Owner = Locations.GetValueOrDefault(grain)?.Owner ?? known.Owner } : null);
 
     public ValueTask<IReadOnlyList<GrainSummary>> ListAsync(string scope, int limit, CancellationToken cancellationToken) =>
         Answer<IReadOnlyList<GrainSummary>>(() => [.. Summaries.Values.Where(s => s.Id.Scope == scope).Take(limit)]);
