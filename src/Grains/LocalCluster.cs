@@ -387,7 +387,8 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     {
         var grain = _host.Find(summary.Id);
         var state = ConversationState.FromBytes(summary.State);
-        var held = _services.Models.Find(grain?.Model ?? state.Model)?.Engine.DescribeCache(ConversationGrain.CacheOf(summary.Id)) ?? default;
+        var engine = _services.Models.Find(grain?.Model ?? state.Model)?.Engine;
+        var held = engine?.DescribeCache(ConversationGrain.CacheOf(summary.Id)) ?? default;
         var onDisk = held.Tokens == 0 && summary.BlobUnits > 0;
         return new ConversationInfo
         {
