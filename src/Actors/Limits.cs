@@ -148,4 +148,7 @@ public static class Limits
 
     /// <summary>A conversation that came stays at least so long.</summary>
     public static readonly TimeSpan RebalanceStay = TimeSpan.FromMinutes(5);
+
+    /// <summary>Times the usual wait that a process gives Redis when it starts.</summary>
+    public const int RedisStartPatience = 5;
 }

@@ -47,13 +47,16 @@ sealed partial class RedisConnector : IDisposable
 
     public void Dispose() => _sockets.Dispose();
 
+    /// <param name="patience">How long the server may take to answer.</param>
     /// <exception cref="StoreException">It cannot be reached, or is not fit.</exception>
-    public async Task<ConnectionMultiplexer> OpenAsync(CancellationToken cancellationToken)
+    public async Task<ConnectionMultiplexer> OpenAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
-        var opening = ConnectionMultiplexer.ConnectAsync(_options.Clone());
+        var options = _options.Clone();
+        options.ConnectTimeout = (int)patience.TotalMilliseconds;
+        var opening = ConnectionMultiplexer.ConnectAsync(options);
         try
         {
-            var connection = await opening.WaitAsync(_timeout * 3, _time, cancellationToken);
+            var connection = await opening.WaitAsync(patience + (_timeout * 2), _time, cancellationToken);
             await CheckAsync(connection, cancellationToken);
             return connection;
         }

@@ -32,7 +32,8 @@ sealed partial class RedisLink : IAsyncDisposable
         RedisConnector connector, TimeSpan timeout, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
     {
         var link = new RedisLink(connector, timeout, time, logger);
-        link.Use(await connector.OpenAsync(cancellationToken));
+        // Nobody waits for an answer yet, and processes that start together make each other slow.
+        link.Use(await connector.OpenAsync(timeout * Limits.RedisStartPatience, cancellationToken));
         return link;
     }
 
@@ -205,7 +206,7 @@ sealed partial class RedisLink : IAsyncDisposable
         {
             try
             {
-                Use(await _connector.OpenAsync(_stop.Token));
+                Use(await _connector.OpenAsync(_timeout, _stop.Token));
                 var away = _time.GetElapsedTime(_lost).TotalSeconds;
                 LogRestored(_logger, _connector.Name, away);
                 return;
