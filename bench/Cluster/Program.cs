@@ -8,6 +8,7 @@ var verbs = new Dictionary<string, Func<string[], Task>>
     ["routing"] = RoutingBench.RunAsync,
     ["streams"] = StreamsBench.RunAsync,
     ["detection"] = DetectionBench.RunAsync,
+    ["moves"] = MovesBench.RunAsync,
 };
 if (args is not [var verb, .. var rest] || !verbs.TryGetValue(verb, out var run))
 {

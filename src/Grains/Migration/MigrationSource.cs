@@ -23,6 +23,9 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
     int _tokensSent;
     string? _cacheRefused;
 
+    /// <summary>Parts that are not answered yet: from where on their tokens would have to be sent again.</summary>
+    readonly Queue<int> _ahead = [];
+
     /// <exception cref="GrainRefusedException">The conversation has moved already.</exception>
     /// <exception cref="OperationCanceledException">It stays.</exception>
     public async Task<MoveResult> RunAsync(CancellationToken cancellationToken)
@@ -72,11 +75,13 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
         {
             grain.Gate.Thaw(owner);
         }
+        var result = new MoveResult(target.Id, null, _tokensSent, _services.Time.GetElapsedTime(held));
+        LogMoved(_services.Logger, grain.Context.Id, target.Id, result.Tokens, result.Pause.TotalMilliseconds);
         grain.Context.HandOver(target.Id);
         await grain.DropCachesAsync(choices);
         // The call must live until the target has heard.
         await TellAsync(async () => (await HearAsync(CancellationToken.None)).Reason is null);
-        return new MoveResult(target.Id, null, _tokensSent, _services.Time.GetElapsedTime(held));
+        return result;
     }
 
     /// <summary>Sends what there is until little is left, while the conversation goes on.</summary>
@@ -87,17 +92,22 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
         while (_services.Time.GetElapsedTime(began) < Limits.MoveAhead && waited < Limits.MoveWaits)
         {
             await SendTurnAsync(cancellationToken);
-            if (_engine is null || _cacheRefused is not null)
-                return;
-            var behind = _engine.DescribeCache(grain.Cache).Tokens - _tokensSent;
-            if (behind < 2 * _engine.BlockTokens)
-                return;
+            if (_engine is null || _cacheRefused is not null
+                || _engine.DescribeCache(grain.Cache).Tokens - _tokensSent < 2 * _engine.BlockTokens)
+            {
+                // The reply goes on meanwhile: what is on its way is not waited for while it is held.
+                if (_ahead.Count == 0)
+                    return;
+                await HearPartAsync(cancellationToken);
+                continue;
+            }
             if (await SendPartAsync(grain.KnownTokens, cancellationToken))
                 continue;
             // The engine is ahead of what is known here: for a moment.
             waited++;
             await Task.Delay(Limits.MoveWait, _services.Time, cancellationToken);
         }
+        await HearPartsAsync(cancellationToken);
     }
 
     async Task<bool> FreezeAsync(CancellationToken cancellationToken)
@@ -110,7 +120,7 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
     async Task<string> SendRestAsync(CancellationToken cancellationToken)
     {
         await grain.Spiller.StopAsync(finish: false);
-        await SendTurnAsync(cancellationToken);
+        await TellTurnAsync(cancellationToken);
         var turn = grain.Current;
         var known = turn?.AllTokens ?? grain.Tokens;
         while (_engine is not null && _cacheRefused is null && _tokensSent < _engine.DescribeCache(grain.Cache).Tokens
@@ -123,6 +133,7 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
         await SendAsync(new MoveStep(State: new MoveState(
             grain.State.Turns, grain.Entries.Count, grain.Tokens.Length, turn is not null,
             turn is null ? [] : events[_eventsSent..], events.Count, turn?.HeldBack ?? [], [.. waiting])), cancellationToken);
+        await HearPartsAsync(cancellationToken);
         var ready = await HearAsync(cancellationToken);
         Accept(ready);
         RequireRight(turn);
@@ -132,13 +143,9 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
     /// <summary>Tells of the running turn, and of its events so far.</summary>
     async Task SendTurnAsync(CancellationToken cancellationToken)
     {
-        if (grain.Current is not { } turn)
+        await TellTurnAsync(cancellationToken);
+        if (grain.Current is not { } turn || turn.Turn.Id != _turnSent?.Id)
             return;
-        if (turn.Turn.Id != _turnSent?.Id)
-        {
-            (_turnSent, _eventsSent) = (turn.Turn, 0);
-            await SendAsync(new MoveStep(Turn: turn.Turn), cancellationToken);
-        }
         var events = turn.Live.Events[_eventsSent..];
         if (events.Count == 0)
             return;
@@ -146,25 +153,51 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
         await SendAsync(new MoveStep(Events: events), cancellationToken);
     }
 
+    async Task TellTurnAsync(CancellationToken cancellationToken)
+    {
+        if (grain.Current is not { } turn || turn.Turn.Id == _turnSent?.Id)
+            return;
+        (_turnSent, _eventsSent) = (turn.Turn, 0);
+        await SendAsync(new MoveStep(Turn: turn.Turn), cancellationToken);
+    }
+
+    /// <summary>Sends the next part, while the target still takes the one before.</summary>
     /// <returns>False if no part could be sent now.</returns>
     async Task<bool> SendPartAsync(int[] known, CancellationToken cancellationToken)
     {
+        while (_ahead.Count >= Limits.MovePartsAhead)
+            await HearPartAsync(cancellationToken);
         var first = _tokensSent / _engine!.BlockTokens * _engine.BlockTokens;
-        var part = await _engine.ExportAsync(grain.Cache, first, cancellationToken);
-        if (part is null || first + part.Tokens > known.Length || first + part.Tokens <= _tokensSent)
+        if (_cacheRefused is not null || await _engine.ExportAsync(grain.Cache, first, cancellationToken) is not { } part
+            || first + part.Tokens > known.Length || first + part.Tokens <= _tokensSent)
+        {
             return false;
+        }
         await SendAsync(new MoveStep(Part: new MovePart(first, known[first..(first + part.Tokens)])), cancellationToken);
         await StepAsync(async stop =>
         {
             await _call.SendAsync(part.Blob, stop);
             return true;
         }, cancellationToken);
-        _cacheRefused = (await HearAsync(cancellationToken)).Reason;
-        if (_cacheRefused is not null)
-            LogCacheStays(_services.Logger, grain.Context.Id, target.Id, _cacheRefused);
-        else
-            _tokensSent = first + part.Tokens;
-        return _cacheRefused is null;
+        _ahead.Enqueue(_tokensSent);
+        _tokensSent = first + part.Tokens;
+        return true;
+    }
+
+    async Task HearPartsAsync(CancellationToken cancellationToken)
+    {
+        while (_ahead.Count > 0)
+            await HearPartAsync(cancellationToken);
+    }
+
+    /// <summary>Hears what came of the oldest part that is on its way. After a refusal none counts that came behind it.</summary>
+    async Task HearPartAsync(CancellationToken cancellationToken)
+    {
+        var before = _ahead.Dequeue();
+        if ((await HearAsync(cancellationToken)).Reason is not { } reason || _cacheRefused is not null)
+            return;
+        (_cacheRefused, _tokensSent) = (reason, before);
+        LogCacheStays(_services.Logger, grain.Context.Id, target.Id, reason);
     }
 
     /// <summary>The commit point. Its outcome is asked for until it is known; until then the conversation is nobody's to
@@ -258,6 +291,10 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
 
     [LoggerMessage(EventId = 220, Level = LogLevel.Warning, Message = "{Grain} could not move to {Silo} and stays: {Reason}")]
     static partial void LogStayed(ILogger logger, GrainId grain, string silo, string reason);
+
+    [LoggerMessage(EventId = 224, Level = LogLevel.Debug,
+        Message = "{Grain} moved to {Silo} with {Tokens} tokens, and was held for {Pause:F1} ms")]
+    static partial void LogMoved(ILogger logger, GrainId grain, string silo, int tokens, double pause);
 
     [LoggerMessage(EventId = 221, Level = LogLevel.Information, Message = "{Grain} moves to {Silo} without its cache: {Reason}")]
     static partial void LogCacheStays(ILogger logger, GrainId grain, string silo, string reason);
