@@ -77,6 +77,8 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
 
     public EngineLoad Load => _metrics.Load;
 
+    public bool IsFull => Volatile.Read(ref _queued) >= _options.MaxQueue;
+
     public int ChunkTokens => Limits.ChunkTokens;
 
     public int BlockTokens => _memory.BlockTokens;

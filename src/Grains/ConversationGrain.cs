@@ -114,6 +114,13 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
             return _turns.TryGetValue(turn, out var live) && live.TryJoin() ? live : null;
     }
 
+    /// <summary>Whether the turn of this id waits or runs. Thread-safe.</summary>
+    public bool Knows(TurnId turn)
+    {
+        lock (_turns)
+            return _turns.ContainsKey(turn);
+    }
+
     /// <summary>Cancels the turn of this id. Thread-safe.</summary>
     /// <returns>False if it neither waits nor runs.</returns>
     public bool Cancel(TurnId turn)

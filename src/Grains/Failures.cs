@@ -12,6 +12,9 @@ static class Failures
 {
     public static TurnFailure Cancelled { get; } = new(TurnError.Cancelled, "The turn was cancelled.");
 
+    public static TurnFailure NoRoom { get; } =
+        new(TurnError.Overloaded, "The silo has no room for another turn now.", null, Limits.RetryAfter);
+
     public static TurnFailure TooLarge { get; } = new(TurnError.InvalidRequest,
         $"The reply's events take more than {Limits.LiveTurnBytesMax} bytes: ask for fewer choices or log-probabilities.");
 

@@ -319,8 +319,10 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         {
             try
             {
-                _services.Models.Require(turn.Model);
-                var grain = await _host.ActivateAsync(GrainOf(turn.Tenant, turn.Conversation), cancellationToken);
+                var (id, model) = (GrainOf(turn.Tenant, turn.Conversation), _services.Models.Require(turn.Model));
+                if (model.Engine.IsFull && shown.Count == 0 && await IsNewAsync(id, turn.Id, cancellationToken))
+                    return new Joined(Failures.NoRoom);
+                var grain = await _host.ActivateAsync(id, cancellationToken);
                 return new Joined(grain.Join(turn, TurnOrigin.New with { Shown = shown }));
             }
             catch (GrainRefusedException e) when (e.Kind == RefusalKind.Gone && tries < Limits.ActivationTries)
@@ -332,6 +334,10 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
             }
         }
     }
+
+    /// <summary>Whether nobody has begun the turn: to refuse it then costs no activation, and leaves nothing in the store.</summary>
+    async ValueTask<bool> IsNewAsync(GrainId id, TurnId turn, CancellationToken cancellationToken) =>
+        _host.Find(id)?.Knows(turn) != true && await _services.Store.FindOperationAsync(id, turn.Value, cancellationToken) is null;
 
     /// <summary>Joins a turn that runs or waits; or reads it, if it is committed; or runs it as it was recorded, if its owner
     /// is dead.</summary>

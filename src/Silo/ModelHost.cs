@@ -84,5 +84,6 @@ sealed class ModelHost : IAsyncDisposable
         KvMemoryBytes = _settings.KvMemoryBytes,
         HostMemoryBytes = _settings.HostMemoryBytes,
         MaxBatchTokens = _settings.MaxBatchTokens,
+        MaxQueue = _settings.MaxQueue,
     };
 }

@@ -29,6 +29,9 @@ public sealed record ModelSettings
     /// <summary>Tokens of one step, prompts and replies together.</summary>
     public int MaxBatchTokens { get; init; } = 512;
 
+    /// <summary>Turns that wait for a place in the model's batch; one more is refused at once.</summary>
+    public int MaxQueue { get; init; } = 256;
+
     internal DType KvDType => KvType switch
     {
         "f32" => DType.F32,

@@ -22,6 +22,7 @@ sealed class FakeEngine(ModelCard model) : ITokenEngine
     public Func<TokenRequest, int, Task> BeforeToken { get; set; } = (_, _) => Task.CompletedTask;
 
     public TurnError Refusal { get; set; }
+    public bool IsFull => Refusal == TurnError.Overloaded;
 
     /// <summary>Why parts are not taken; null if they are.</summary>
     public string? ImportRefusal { get; set; }

@@ -1,3 +1,4 @@
+using Hearth.Actors;
 using Hearth.Contracts;
 using Xunit;
 using static Hearth.Grains.Tests.Silo;
@@ -171,9 +172,12 @@ public sealed class TurnTests
         Assert.Equal(TurnError.ContextLengthExceeded, await silo.FailAsync(Turn("t3", new string('x', 3000))));
         silo.Engine.Refusal = TurnError.Overloaded;
         Assert.Equal(TurnError.Overloaded, await silo.FailAsync(Turn("t4", "hi")));
+        Assert.Null(await silo.Store.FindOperationAsync(new GrainId(TenantId.Local.Value, "c1"), "t4", Stop));
         silo.Engine.Refusal = TurnError.None;
         Assert.Equal("hello", await silo.SayAsync(Turn("t4", "hi")));
         Assert.Equal(silo.Tokenizer.Encode("<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n", false), silo.LastPrompt);
+        silo.Engine.Refusal = TurnError.Overloaded;
+        Assert.Equal("hello", await silo.SayAsync(Turn("t4", "hi")));
     }
 
     [Fact]

@@ -20,7 +20,15 @@ static class HttpFlags
     public static Option<string?> CorsOrigins { get; } =
         Flag.Text("--cors-origins", "Web pages that may call the API, separated by ;");
 
-    public static IReadOnlyList<Option> All { get; } = [Urls, GrpcUrls, ApiKeyFile, Anonymous, AllowedHosts, CorsOrigins];
+    public static Option<int> TurnsMax { get; } = Flag.Number("--max-turns", "Turns in flight; one more is refused at once", 256);
+
+    public static Option<int> TenantTurnsMax { get; } =
+        Flag.Number("--max-turns-per-tenant", "Turns in flight of one tenant; one more is refused at once", 128);
+
+    public static Option<int> ConnectionsMax { get; } = Flag.Number("--max-connections", "Open connections", 4096);
+
+    public static IReadOnlyList<Option> All { get; } =
+        [Urls, GrpcUrls, ApiKeyFile, Anonymous, AllowedHosts, CorsOrigins, TurnsMax, TenantTurnsMax, ConnectionsMax];
 
     public static GatewayOptions Read(ParseResult arguments) => new()
     {
@@ -30,5 +38,8 @@ static class HttpFlags
         AllowAnonymous = arguments.GetValue(Anonymous),
         AllowedHosts = Flag.List(arguments.GetValue(AllowedHosts)),
         CorsOrigins = Flag.List(arguments.GetValue(CorsOrigins)),
+        TurnsMax = arguments.GetValue(TurnsMax),
+        TurnsPerTenantMax = arguments.GetValue(TenantTurnsMax),
+        ConnectionsMax = arguments.GetValue(ConnectionsMax),
     };
 }

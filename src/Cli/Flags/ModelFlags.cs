@@ -25,7 +25,11 @@ static class ModelFlags
 
     public static Option<int> MaxBatchTokens { get; } = Flag.Number("--max-batch-tokens", "Tokens of one step", 512);
 
-    public static IReadOnlyList<Option> All { get; } = [Model, Threads, KvMemory, HostMemory, KvType, Context, MaxBatchTokens];
+    public static Option<int> MaxQueue { get; } =
+        Flag.Number("--max-queue", "Turns that wait for a place in a step; one more is refused at once", 256);
+
+    public static IReadOnlyList<Option> All { get; } =
+        [Model, Threads, KvMemory, HostMemory, KvType, Context, MaxBatchTokens, MaxQueue];
 
     public static ModelSettings Read(ParseResult arguments)
     {
@@ -39,6 +43,7 @@ static class ModelFlags
             KvType = arguments.GetValue(KvType)!,
             ContextLength = arguments.GetValue(Context) is > 0 and var context ? context : null,
             MaxBatchTokens = arguments.GetValue(MaxBatchTokens),
+            MaxQueue = arguments.GetValue(MaxQueue),
         };
         return settings with
         {

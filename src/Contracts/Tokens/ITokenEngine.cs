@@ -8,6 +8,9 @@ public interface ITokenEngine
     ModelCard Model { get; }
     EngineLoad Load { get; }
 
+    /// <summary>A request that came now would be refused as <see cref="TurnError.Overloaded"/>.</summary>
+    bool IsFull => false;
+
     /// <summary>Tokens of a cache chunk, the unit of spill and resume; a multiple of <see cref="BlockTokens"/>.</summary>
     int ChunkTokens { get; }
 

@@ -9,6 +9,8 @@ namespace Hearth.Gateway.Cluster;
 /// <summary>The silos as the watcher sees them, and a token for each that is cancelled when it is gone. Thread-safe.</summary>
 sealed class SiloTable : IAsyncDisposable
 {
+    static readonly SiloDescription s_unknown = new(0, "unknown", "unknown", []);
+
     readonly MembershipWatcher _watcher;
     readonly ConcurrentDictionary<string, SiloDescription> _descriptions = new();
     readonly ConcurrentDictionary<string, CancellationTokenSource> _lives = new();
@@ -70,9 +72,24 @@ sealed class SiloTable : IAsyncDisposable
         return life.Token;
     }
 
-    public SiloDescription Describe(SiloEntry silo) => _descriptions.GetOrAdd(silo.Id, static (_, text) =>
-        JsonSerializer.Deserialize(text, ContractsJson.Default.SiloDescription)
-            ?? throw new JsonException("A silo's description is null."), silo.Description);
+    public SiloDescription Describe(SiloEntry silo) => _descriptions.GetOrAdd(silo.Id, static (_, text) => Read(text), silo.Description);
+
+    /// <summary>A description that cannot be read, as of a silo of another version, names no models: such a silo gets no
+    /// conversation, and harms nobody else's.</summary>
+    static SiloDescription Read(string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(text, ContractsJson.Default.SiloDescription) is { Models: not null, Device: not null } known
+                && known.Models.All(m => m is { Name: not null })
+                ? known
+                : s_unknown;
+        }
+        catch (JsonException)
+        {
+            return s_unknown;
+        }
+    }
 
     public SiloInfo Info(SiloEntry silo)
     {

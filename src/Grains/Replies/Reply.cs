@@ -201,7 +201,7 @@ sealed class ReplyRun(
 
     static string Words(TurnError refusal) => refusal switch
     {
-        TurnError.Overloaded => "The silo has no room for another turn now.",
+        TurnError.Overloaded => Failures.NoRoom.Message,
         TurnError.ContextLengthExceeded => "The prompt is longer than the model's context.",
         TurnError.Draining => "The silo is being drained.",
         _ => "The engine refused the turn.",

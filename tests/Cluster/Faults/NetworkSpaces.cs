@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace Hearth.Cluster.Tests.Faults;
 
@@ -59,6 +61,21 @@ public sealed class NetworkSpaces : IAsyncDisposable
         }
     }
 
+    /// <summary>From now on nothing that the address sends comes to the space; what the space sends arrives.</summary>
+    public async Task DeafenAsync(int space, string address)
+    {
+        await InAsync(space, "add", "table", "inet", "part");
+        await InAsync(space, "add", "chain", "inet", "part", "i", "{ type filter hook input priority 0; }");
+        await InAsync(space, "add", "rule", "inet", "part", "i", "ip", "saddr", address, "counter", "drop");
+    }
+
+    /// <summary>Packets that <see cref="DeafenAsync"/> has dropped.</summary>
+    public async Task<long> DroppedAsync(int space)
+    {
+        var rules = await InAsync(space, "list", "table", "inet", "part");
+        return long.Parse(Regex.Match(rules, @"counter packets (\d+)").Groups[1].Value, CultureInfo.InvariantCulture);
+    }
+
     public Task HealAsync(int space) => InAsync(space, "delete", "table", "inet", "part");
 
     public async ValueTask DisposeAsync()
@@ -80,14 +97,21 @@ public sealed class NetworkSpaces : IAsyncDisposable
         await RunAsync("ip", "-n", name, "link", "set", "lo", "up");
     }
 
-    Task InAsync(int space, params string[] rule) => RunAsync("ip", ["netns", "exec", _names[space], "nft", .. rule]);
+    Task<string> InAsync(int space, params string[] rule) => RunAsync("ip", ["netns", "exec", _names[space], "nft", .. rule]);
 
-    static async Task RunAsync(string program, params string[] arguments)
+    static async Task<string> RunAsync(string program, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        var reading = process.StandardOutput.ReadToEndAsync();
         var error = await process.StandardError.ReadToEndAsync();
+        var output = await reading;
         await process.WaitForExitAsync();
         if (process.ExitCode != 0)
             throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {error}");
+        return output;
     }
 }

@@ -36,7 +36,7 @@ public sealed class Talker(ClusterRig rig, string conversation, int gateway)
             Assert.True(pair.Second.PromptTokens >= pair.First.PromptTokens + pair.First.ReplyTokens, $"{pair}"));
     }
 
-    async Task TurnAsync(CancellationToken stop)
+    public async Task TurnAsync(CancellationToken stop)
     {
         while (true)
         {

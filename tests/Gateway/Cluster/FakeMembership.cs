@@ -19,12 +19,11 @@ sealed class FakeMembership : IMembershipStore
     /// <summary>What silos tell.</summary>
     public Func<string, SiloLoad> Load { get; set; } = _ => new SiloLoad { Models = [ScriptedCluster.Model], BlocksTotal = 64 };
 
-    public void Add(string id, SiloStatus status = SiloStatus.Active)
-    {
-        var description = new SiloDescription(1, "cpu", "1", [ScriptedCluster.Card]);
-        Change(() => _silos.Add(new SiloEntry(
-            id, id, status, JsonSerializer.Serialize(description, ContractsJson.Default.SiloDescription))));
-    }
+    public void Add(string id, SiloStatus status = SiloStatus.Active) => Add(id, JsonSerializer.Serialize(
+        new SiloDescription(1, "cpu", "1", [ScriptedCluster.Card]), ContractsJson.Default.SiloDescription), status);
+
+    public void Add(string id, string description, SiloStatus status = SiloStatus.Active) =>
+        Change(() => _silos.Add(new SiloEntry(id, id, status, description)));
 
     public void Set(string id, SiloStatus status) => Change(() =>
     {

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Hearth.Actors.Membership;
 using Hearth.Actors.Storage;
 using Hearth.Contracts;
@@ -52,6 +53,36 @@ public sealed class RoutedCallTests
         Assert.True(await rig.Gateway.DeleteConversationAsync(TenantId.Local, s_c, ClusterRig.Stop));
         Assert.Equal(PeerMethods.ForgetConversation, Assert.Single(rig.Silos["B"].Calls).Method);
         Assert.False(await rig.Gateway.DeleteConversationAsync(TenantId.Local, s_c, ClusterRig.Stop));
+    }
+
+    /// <summary>INV-38: what a silo of another version says of itself.</summary>
+    [Theory]
+    [InlineData("not JSON")]
+    [InlineData("null")]
+    [InlineData("{}")]
+    [InlineData("""{"pid":1,"device":"cpu","version":"9","models":[{"name":"demo"}]}""")]
+    public async Task ASiloWhoseDescriptionCannotBeReadServesNothingAndHarmsNobody(string description)
+    {
+        await using var rig = await ClusterRig.StartAsync("A");
+        rig.Membership.Load = id => new() { Models = id == "Z/1" ? [] : [ScriptedCluster.Model], BlocksTotal = 64 };
+        rig.Membership.Add("Z/1", description);
+        await rig.LoadsAreKnownAsync();
+        Assert.Equal([ScriptedCluster.Model], rig.Gateway.Models.Select(m => m.Name));
+        ClusterRig.AssertWhole(await rig.RunAsync(ClusterRig.Turn()));
+        var seen = await rig.Gateway.ListSilosAsync(ClusterRig.Stop);
+        Assert.Empty(seen.Single(s => s.Id == "Z/1").Models);
+    }
+
+    /// <summary>INV-38: a newer silo may say more of itself.</summary>
+    [Fact]
+    public async Task WhatADescriptionSaysBeyondWhatIsKnownIsIgnored()
+    {
+        await using var rig = await ClusterRig.StartAsync("");
+        var card = JsonSerializer.Serialize(ScriptedCluster.Card, ContractsJson.Default.ModelCard);
+        rig.Membership.Add("Z/1", $$"""{"pid":7,"device":"cpu","zone":"b","version":"9","models":[{{card}}],"later":{"a":[1]}}""");
+        await rig.LoadsAreKnownAsync();
+        Assert.Equal([ScriptedCluster.Model], rig.Gateway.Models.Select(m => m.Name));
+        Assert.Equal(7, Assert.Single(await rig.Gateway.ListSilosAsync(ClusterRig.Stop)).Pid);
     }
 
     [Fact]

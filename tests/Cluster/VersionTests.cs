@@ -1,0 +1,57 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Hearth.Cluster.Tests.Rig;
+using Xunit;
+
+namespace Hearth.Cluster.Tests;
+
+/// <summary>INV-38: what another version left behind is refused or left alone, never guessed at.</summary>
+public sealed class VersionTests(SharedCluster cluster) : SharedClusterTest(cluster)
+{
+    [Fact]
+    public async Task ACacheOfAnotherVersionIsComputedAgain()
+    {
+        var rig = await Cluster.WithAsync(silos: 2, gateways: 1);
+        var (touched, untouched) = (Cluster.Conversation("foreign"), Cluster.Conversation("own"));
+        foreach (var conversation in new[] { touched, untouched })
+        {
+            await rig.Client().ChatAsync(Turns.Brief(conversation, Turns.Opening), Cancellation);
+            var (status, body) = await rig.Client().SendAsync(
+                HttpMethod.Post, $"admin/conversations/{conversation}/spill", [], Cancellation);
+            Assert.True(status == 200, body);
+        }
+        var key = $"hearth:{{local/{touched}}}:m";
+        var blobs = JsonNode.Parse(rig.Redis.Ask("HGET", key, "data"))!;
+        var manifest = JsonNode.Parse(Convert.FromBase64String(blobs["Data"]!.GetValue<string>()))!;
+        var version = manifest.AsObject().Single(f => f.Key.Equals("version", StringComparison.OrdinalIgnoreCase)).Key;
+        manifest[version] = 99;
+        blobs["Data"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(manifest.ToJsonString()));
+        rig.Redis.Ask("HSET", key, "data", blobs.ToJsonString());
+        foreach (var silo in rig.Silos)
+            silo.Kill();
+        await rig.FillAsync(2, 1, Cancellation);
+        var again = await rig.Client().ChatAsync(Turns.Brief(touched, "What is my name?"), Cancellation);
+        var restored = await rig.Client().ChatAsync(Turns.Brief(untouched, "What is my name?"), Cancellation);
+        Assert.Equal(("recomputed", 0, restored.Text), (again.Cache.Split([',', ';', ' '])[0], again.CachedTokens, again.Text));
+        Assert.True(restored.CachedTokens > 0, $"{restored}");
+    }
+
+    [Fact]
+    public async Task ASiloThatDescribesItselfInUnknownWordsHarmsNobody()
+    {
+        var rig = await Cluster.WithAsync(silos: 2, gateways: 1);
+        var members = "hearth:{members}:table";
+        var before = await rig.SilosSeenAsync(Cancellation);
+        rig.Redis.Ask("EVAL", "redis.call('HSET', KEYS[1], 'later/1', '1 9999 127.0.0.1:1 <later version=\"9\"/>') "
+            + "return redis.call('HINCRBY', KEYS[1], '', 1)", "1", members);
+        await rig.UntilSilosAsync(silos => silos.Any(s => s.Name == "later"), Cancellation);
+        var late = await rig.AddGatewayAsync(Cancellation);
+        foreach (var gateway in new[] { rig.Client(0), rig.Client(late) })
+        {
+            var reply = await gateway.ChatAsync(Turns.Brief(Cluster.Conversation("beside-later"), Turns.Opening), Cancellation);
+            Assert.Contains(before, s => s.Id == reply.Silo);
+        }
+        // It never beats: after a lease it is dead, as anybody would be.
+        await rig.UntilSilosAsync(silos => silos.All(s => s.Name != "later"), Cancellation);
+    }
+}
