@@ -49,10 +49,10 @@ public static class Limits
     /// up.</summary>
     public static readonly TimeSpan MoveAhead = TimeSpan.FromSeconds(30);
     public const int MoveWaits = 50;
+    public static readonly TimeSpan MoveWait = TimeSpan.FromMilliseconds(1);
 
     /// <summary>Parts of a cache on their way that the target has not answered: one travels while one is taken.</summary>
     public const int MovePartsAhead = 2;
-    public static readonly TimeSpan MoveWait = TimeSpan.FromMilliseconds(1);
 
     /// <summary>How long a target asks the store whether a source that fell silent has handed over, and the time
     /// between.</summary>

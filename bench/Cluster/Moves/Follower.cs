@@ -12,6 +12,7 @@ sealed class Follower(TwoSilos silos, ChatTurn turn, int at)
     readonly List<(int Tokens, TaskCompletionSource Reached)> _waits = [];
     readonly Lock _lock = new();
     int _tokens;
+    long _lastDelta;
 
     /// <summary>Milliseconds between two deltas: within a silo, and over a move.</summary>
     public List<double> Steps { get; } = [];
@@ -89,8 +90,6 @@ sealed class Follower(TwoSilos silos, ChatTurn turn, int at)
         }
         throw new InvalidOperationException("The silo hung up.");
     }
-
-    long _lastDelta;
 
     void Note(TurnEvent happened, bool isFirst)
     {

@@ -17,7 +17,10 @@ sealed class MoveTally
 
     public void Add(Follower follower, bool moved)
     {
-        (moved ? Pauses : Steps).AddRange(moved ? follower.Pauses : follower.Steps);
+        if (moved)
+            Pauses.AddRange(follower.Pauses);
+        else
+            Steps.AddRange(follower.Steps);
     }
 }
 
@@ -87,11 +90,13 @@ sealed class MovedTalk(TwoSilos silos, MoveTally tally, int seed)
         var first = followers[0];
         var most = turns[0].Generation.MaxTokens!.Value;
         if (moment == Moment.Prefill)
+        {
             await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(12)), TimeProvider.System, cancellationToken);
-        if (moment is Moment.Prefill)
             await MoveAsync(moment, cancellationToken);
+        }
         var tokens = 0;
-        for (var left = moment switch { Moment.ToAndFro => _random.Next(2, 7), Moment.Idle or Moment.Prefill => 0, _ => 1 }; left > 0; left--)
+        var moves = moment switch { Moment.ToAndFro => _random.Next(2, 7), Moment.Idle or Moment.Prefill => 0, _ => 1 };
+        for (var left = moves; left > 0; left--)
         {
             tokens += _random.Next(1, Math.Max(2, (most - tokens) / left));
             await first.UntilAsync(tokens);
@@ -141,12 +146,12 @@ sealed class MovedTalk(TwoSilos silos, MoveTally tally, int seed)
         Conversation = Conversation,
         Model = silos.Model,
         History = HistoryMode.Append,
-        Items = [MessageItem.Of(Role.User, Words.Of(_random, _random.Next(5, 150)))],
+        Items = [MessageItem.Of(Role.User, Words.Of(_random, _random.Next(5, 100)))],
         BodyHash = $"{seed}",
         Created = DateTimeOffset.UnixEpoch,
         Generation = new GenerationOptions
         {
-            MaxTokens = _random.Next(20, 160),
+            MaxTokens = _random.Next(20, 100),
             IgnoreEos = true,
             Logprobs = true,
             Sampling = new SamplingOptions

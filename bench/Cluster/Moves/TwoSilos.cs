@@ -8,6 +8,7 @@ using Hearth.Engine;
 using Hearth.Engine.Models;
 using Hearth.Grains;
 using Hearth.Grains.Peers;
+using Hearth.Kernels;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Hearth.Cluster.Bench;
@@ -41,7 +42,8 @@ sealed class TwoSilos : IAsyncDisposable
         var store = await RedisStore.ConnectAsync(
             new RedisOptions { Control = redis, Cluster = $"moves-{SiloMember.NewGeneration()}" }, TimeProvider.System,
             NullLogger.Instance, cancellationToken);
-        var silos = new TwoSilos(LoadedModel.Load(directory, new ModelOptions { Threads = 1 }, cancellationToken), store, blocks);
+        var model = LoadedModel.Load(directory, new ModelOptions { KvType = DType.F16, Threads = 1 }, cancellationToken);
+        var silos = new TwoSilos(model, store, blocks);
         foreach (var silo in silos._silos)
             await silo.ListenAsync();
         return silos;
