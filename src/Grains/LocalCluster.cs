@@ -335,9 +335,11 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         }
     }
 
-    /// <summary>Whether nobody has begun the turn: to refuse it then costs no activation, and leaves nothing in the store.</summary>
+    /// <summary>Whether nobody has begun the turn: to refuse it then costs no activation, and leaves nothing in
+    /// the store.</summary>
     async ValueTask<bool> IsNewAsync(GrainId id, TurnId turn, CancellationToken cancellationToken) =>
-        _host.Find(id)?.Knows(turn) != true && await _services.Store.FindOperationAsync(id, turn.Value, cancellationToken) is null;
+        _host.Find(id)?.Knows(turn) != true
+            && await _services.Store.FindOperationAsync(id, turn.Value, cancellationToken) is null;
 
     /// <summary>Joins a turn that runs or waits; or reads it, if it is committed; or runs it as it was recorded, if its owner
     /// is dead.</summary>

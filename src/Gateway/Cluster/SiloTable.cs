@@ -72,7 +72,8 @@ sealed class SiloTable : IAsyncDisposable
         return life.Token;
     }
 
-    public SiloDescription Describe(SiloEntry silo) => _descriptions.GetOrAdd(silo.Id, static (_, text) => Read(text), silo.Description);
+    public SiloDescription Describe(SiloEntry silo) =>
+        _descriptions.GetOrAdd(silo.Id, static (_, text) => Read(text), silo.Description);
 
     /// <summary>A description that cannot be read, as of a silo of another version, names no models: such a silo gets no
     /// conversation, and harms nobody else's.</summary>
@@ -80,7 +81,8 @@ sealed class SiloTable : IAsyncDisposable
     {
         try
         {
-            return JsonSerializer.Deserialize(text, ContractsJson.Default.SiloDescription) is { Models: not null, Device: not null } known
+            return JsonSerializer.Deserialize(text, ContractsJson.Default.SiloDescription)
+                is { Models: not null, Device: not null } known
                 && known.Models.All(m => m is { Name: not null })
                 ? known
                 : s_unknown;

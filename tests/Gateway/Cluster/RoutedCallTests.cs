@@ -79,7 +79,7 @@ public sealed class RoutedCallTests
     {
         await using var rig = await ClusterRig.StartAsync("");
         var card = JsonSerializer.Serialize(ScriptedCluster.Card, ContractsJson.Default.ModelCard);
-        rig.Membership.Add("Z/1", $$"""{"pid":7,"device":"cpu","zone":"b","version":"9","models":[{{card}}],"later":{"a":[1]} }""");
+        rig.Membership.Add("Z/1", $$$"""{"pid":7,"device":"cpu","zone":"b","version":"9","models":[{{{card}}}],"later":{"a":[1]}}""");
         await rig.LoadsAreKnownAsync();
         Assert.Equal([ScriptedCluster.Model], rig.Gateway.Models.Select(m => m.Name));
         Assert.Equal(7, Assert.Single(await rig.Gateway.ListSilosAsync(ClusterRig.Stop)).Pid);
