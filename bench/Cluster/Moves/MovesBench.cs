@@ -5,7 +5,8 @@ namespace Hearth.Cluster.Bench;
 
 /// <summary>Live migration with real parts: replies that move are the same as those that stay, what a move costs their
 /// reader, and what is left behind. Usage: moves HOST:PORT DIR [count] [history…]; with histories, long replies that go
-/// to and fro.</summary> ic class MovesBench
+/// to and fro.</summary>
+static class MovesBench
 {
     const int Lanes = 3;
 
