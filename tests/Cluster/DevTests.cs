@@ -42,7 +42,9 @@ public sealed class DevTests
         var port = FreePorts();
         await using var dev = await StartAsync(port, silos: 1);
         using var gateway = new GatewayClient($"http://127.0.0.1:{port}");
-        var before = await PidAsync(gateway);
+        // Never 0, which would name everybody here: this very run too.
+        var before = 0;
+        await ClusterRig.UntilAsync(async () => (before = await PidAsync(gateway)) > 0, "a silo", Cancellation);
         Process.GetProcessById(before).Kill();
         var after = before;
         await ClusterRig.UntilAsync(async () => (after = await PidAsync(gateway)) != before && after > 0, "another silo", Cancellation);
