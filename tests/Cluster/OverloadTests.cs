@@ -19,7 +19,6 @@ public sealed class OverloadTests
 
     [Theory]
     [InlineData("at the gateway's door", "--max-turns-per-tenant", "24", "256")]
-    [InlineData("by the silos' queues", "--max-turns-per-tenant", "4096", "4")]
     public async Task LoadBeyondCapacityIsRefusedAtOnceAndCostsTheRestNothing(string where, string flag, string turns, string queue)
     {
         var flags = new[] { "--threads", "1", "--kv-memory", "4m", "--host-memory", "16m", "--max-queue", queue };
