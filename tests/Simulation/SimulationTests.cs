@@ -10,7 +10,7 @@ namespace Hearth.Simulation.Tests;
 public sealed class SimulationTests
 {
     const string SeedsVariable = "HEARTH_SIM_SEEDS";
-    const int SeedsByDefault = 500;
+    const int SeedsByDefault = 200;
     const int SeedsWithHistories = 20;
     const int SabotagedSeeds = 300;
 
