@@ -34,7 +34,8 @@ for project in tests/*/*.Tests.csproj; do
   results=artifacts/test-results/$name.xml
   mkdir -p artifacts/test-results && rm -f "$results"
   echo "== $name"
-  dotnet "artifacts/bin/$name/release/Hearth.$name.dll" -noLogo -noColor -xml "$results" | grep -vE '^ *(Discovering|Discovered|Starting|Finished):' || true
+  # A test that hangs is named after a minute, and is a failure after fifteen.
+  timeout -k 10 900 dotnet "artifacts/bin/$name/release/Hearth.$name.dll" -noLogo -noColor -longRunning 60 -xml "$results" | grep --line-buffered -vE '^ *(Discovering|Discovered|Starting|Finished):' || true
   # A test process that died leaves no result file: that is a failure, never silence.
   if [ -s "$results" ] && counts=$(grep -oE '<assembly [^>]*>' "$results" | head -n 1) && [ -n "$counts" ]; then
     count() { sed -E "s/.* $1=\"([0-9]+)\".*/\1/" <<<"$counts"; }

@@ -4,6 +4,9 @@ using Hearth.HistoryCheck;
 using Hearth.Simulation.Tests.Cluster;
 using Xunit;
 
+// The process has one pool thread: two worlds on it would each wait for the other to leave the queue.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
 namespace Hearth.Simulation.Tests;
 
 /// <summary>The cluster's own code over simulated network, store, clocks and crashes: no seed may break a promise.</summary>
