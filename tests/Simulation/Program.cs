@@ -1,40 +1,30 @@
-using System.Diagnostics;
 using System.Globalization;
-using Hearth.Simulation.Tests.Cluster;
 
 namespace Hearth.Simulation.Tests;
 
-/// <summary>Runs seeds: <c>--seeds N [--from M] [--verbose] [--histories]</c>; the tests with any other arguments.</summary>
+/// <summary>Runs seeds: <c>--seeds N [--from M] [--verbose] [--histories] [--hashes] [--processes N]</c>; the tests with any
+/// other arguments.</summary>
 static class Program
 {
-    static Task<int> Main(string[] args) => args.Contains("--seeds")
-        ? RunAsync(Number(args, "--seeds", 1), Number(args, "--from", 1), args.Contains("--verbose"), args.Contains("--histories"))
-        : Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(args);
-
-    static async Task<int> RunAsync(int seeds, int from, bool verbose, bool histories)
+    static async Task<int> Main(string[] args)
     {
-        var (watch, failed, faults, turns, steps, hash) = (Stopwatch.StartNew(), 0, 0, 0, 0L, 0UL);
-        var counts = new SortedDictionary<string, int>(StringComparer.Ordinal);
-        for (var seed = from; seed < from + seeds; seed++)
+        if (!args.Contains("--seeds"))
+            return await Xunit.Runner.InProc.SystemConsole.ConsoleRunner.Run(WithoutWatch(args));
+        var runs = new SeedRuns(Number(args, "--from", 1), Number(args, "--seeds", 1),
+            args.Contains("--verbose"), args.Contains("--histories"), args.Contains("--hashes"));
+        if (Number(args, "--processes", 1) is var processes and > 1)
         {
-            var result = await SimRun.RunAsync(seed, verbose, writesHistories: histories);
-            (faults, turns, steps) = (faults + result.Faults, turns + result.Turns, steps + result.Steps);
-            foreach (var (what, times) in result.Counts)
-                counts[what] = counts.GetValueOrDefault(what) + times;
-            hash = (hash * 31) ^ result.LogHash;
-            if (result.IsSound && !verbose)
-                continue;
-            if (!result.IsSound)
-                failed++;
-            Console.WriteLine(result.Story);
-            Console.WriteLine($"seed {seed} {(result.IsSound ? "is sound" : "FAILED")}, log hash {result.LogHash:x16}");
+            var all = await runs.SpreadAsync(processes, CancellationToken.None);
+            foreach (var (_, said) in all)
+                Console.Write(said);
+            return all.All(a => a.IsSound) ? 0 : 1;
         }
-        foreach (var (what, times) in counts)
-            Console.WriteLine($"{times,9} {what}");
-        Console.WriteLine($"{seeds} seeds from {from}: {failed} failed; {faults} faults, {turns} turns, {steps} steps, "
-            + $"log hash {hash:x16}, {watch.Elapsed.TotalSeconds:F1} s");
-        return failed == 0 ? 0 : 1;
+        return await runs.RunAsync(Console.Out) == 0 ? 0 : 1;
     }
+
+    /// <summary>The runner's watch over long tests waits on a pool thread, and this process has one.</summary>
+    static string[] WithoutWatch(string[] args) =>
+        Array.IndexOf(args, "-longRunning") is var at and >= 0 ? [.. args[..at], .. args[Math.Min(at + 2, args.Length)..]] : args;
 
     static int Number(string[] args, string name, int otherwise) => Array.IndexOf(args, name) is var at and >= 0
         ? int.Parse(args[at + 1], CultureInfo.InvariantCulture)

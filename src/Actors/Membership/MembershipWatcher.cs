@@ -156,16 +156,13 @@ public sealed partial class MembershipWatcher : IAsyncDisposable
             wait = due > period ? period : due < _options.Watch / 16 ? _options.Watch / 16 : due;
             hurry = _hurry.Task;
         }
-        try
-        {
-            await hurry.WaitAsync(wait, _time, _stop.Token);
-            lock (_lock)
-                _hurry = NewSignal();
-        }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
-        {
-            return; // it is time to look, or to stop
-        }
+        // It ends every quarter of a second without a hurry: no exception for that.
+        var hurried = hurry.WaitAsync(wait, _time, _stop.Token);
+        await hurried.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        if (!hurried.IsCompletedSuccessfully)
+            return;
+        lock (_lock)
+            _hurry = NewSignal();
     }
 
     /// <summary>Reads one after the other, as long as somebody asks: a read under way may have begun before a question.</summary>

@@ -10,6 +10,11 @@ sealed class SimWorld
 {
     const int LogLinesKept = 400;
 
+    // Far more than the busiest moment and the longest run of thousands: beyond, nothing comes of it any more.
+    const int StepsAtOnceMax = 100_000;
+    const int HopsAtOnceMax = 1_000_000;
+    const long StepsMax = 1_000_000;
+
     readonly List<(SimProcess Process, SendOrPostCallback Callback, object? State)> _ready = [];
     readonly PriorityQueue<Action, (long Due, long Order)> _events = new();
     readonly Queue<string> _log = new();
@@ -17,6 +22,8 @@ sealed class SimWorld
     Func<bool> _until = () => true;
     long _end;
     long _orders;
+    int _stepsAtOnce;
+    int _hopsAtOnce;
     ulong _hash = 14695981039346656037;
 
     public SimWorld(int seed)
@@ -111,7 +118,7 @@ sealed class SimWorld
             {
                 if (ThreadPool.PendingWorkItemCount > 0)
                 {
-                    Hops++;
+                    Hop();
                     ThreadPool.UnsafeQueueUserWorkItem(static world => world.Pump(), this, preferLocal: false);
                     return;
                 }
@@ -128,11 +135,20 @@ sealed class SimWorld
         }
     }
 
+    void Hop()
+    {
+        Hops++;
+        if (++_hopsAtOnce > HopsAtOnceMax)
+            Violate($"no progress: {ThreadPool.PendingWorkItemCount} pieces of work stay in the pool's queue over {HopsAtOnceMax} turns of it");
+    }
+
     void RunOne()
     {
         Steps++;
+        _hopsAtOnce = 0;
         var index = Random.Next(_ready.Count);
         var (process, callback, state) = _ready[index];
+        Spend(process.Name);
         _ready[index] = _ready[^1];
         _ready.RemoveAt(_ready.Count - 1);
         process.Run(callback, state);
@@ -143,8 +159,19 @@ sealed class SimWorld
         if (!_events.TryPeek(out _, out var next) || next.Due > _end)
             return false;
         _events.TryDequeue(out var action, out next);
-        Now = TimeSpan.FromTicks(Math.Max(next.Due, Now.Ticks));
+        if (next.Due > Now.Ticks)
+            (Now, _stepsAtOnce) = (TimeSpan.FromTicks(next.Due), 0);
+        _hopsAtOnce = 0;
+        Spend("the world");
         action!();
         return true;
+    }
+
+    void Spend(string who)
+    {
+        if (++_stepsAtOnce > StepsAtOnceMax)
+            Violate($"no progress: {StepsAtOnceMax} steps took no time, the last one of {who}");
+        else if (Steps > StepsMax)
+            Violate($"no progress: {StepsMax} steps led nowhere, the last one of {who}");
     }
 }
