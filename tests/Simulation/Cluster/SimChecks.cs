@@ -87,7 +87,7 @@ sealed class SimChecks
                 Granted((GrainId)arguments[0]!, acquired.Epoch, (string)arguments[2]!, process.Name);
                 break;
             case "hand_over" when result is AcquireResult { Outcome: AcquireOutcome.Acquired } moved:
-                Granted((GrainId)arguments[0]!, moved.Epoch, (string)arguments[3]!, (string)arguments[2]!);
+                Granted((GrainId)arguments[0]!, moved.Epoch, (string)arguments[3]!, NameOf((string)arguments[2]!));
                 break;
             case "commit" when result is CommitResult { Outcome: CommitOutcome.Done }:
                 CheckCommit(process, (GrainId)arguments[0]!, (GrainCommit)arguments[2]!);
