@@ -38,6 +38,7 @@ sealed class History
         Others.Sort((a, b) => a.Nanoseconds.CompareTo(b.Nanoseconds));
         Grants = [.. Calls.Where(c => c.Outcome == "acquired").Select(GrantOf)];
         Restarts = FindRestarts();
+        Rollbacks = [.. Others.Where(o => o.Op == "rolled_back").Select(o => (o.Number("whole_until"), o.Nanoseconds))];
         Dumped = Others.Where(o => o.Op == "dump").ToDictionary(o => o.Text("grain"));
     }
 
@@ -55,6 +56,9 @@ sealed class History
 
     /// <summary>Between these two moments the store became another incarnation.</summary>
     public IReadOnlyList<(long After, long Before)> Restarts { get; }
+
+    /// <summary>At the second moment the store went back to what it had held at the first, as whoever did it says.</summary>
+    public IReadOnlyList<(long WholeUntil, long At)> Rollbacks { get; }
 
     public IReadOnlyDictionary<string, HistoryLine> Dumped { get; }
 

@@ -22,8 +22,9 @@ static class Turns
                 continue;
             var stored = Stored(dump).Where(t => t.GetProperty("turn").GetString() == stream.Turn).ToList();
             var kept = stored is [var only] && only.GetProperty("status").GetString() == "committed";
-            if (!kept && history.Restarts.Any(r => told <= r.Before
-                && told >= r.After - lostAfterRestart.TotalSeconds * NanosecondsPerSecond && lostAfterRestart > TimeSpan.Zero))
+            var soon = lostAfterRestart > TimeSpan.Zero && history.Restarts.Any(r => told <= r.Before
+                && told >= r.After - lostAfterRestart.TotalSeconds * NanosecondsPerSecond);
+            if (!kept && (soon || WasRolledBack(history, stream)))
             {
                 findings.Note($"{stream.Grain} lost the acknowledged turn {stream.Turn} when the store came back");
                 continue;
@@ -103,6 +104,11 @@ static class Turns
 
     public static bool Deleted(HistoryLine dump) =>
         dump.Json.TryGetProperty("deleted", out var deleted) && deleted.ValueKind == JsonValueKind.True;
+
+    /// <summary>Its commit may have come after the moment that the store went back to.</summary>
+    static bool WasRolledBack(History history, ClientStream stream) => history.Rollbacks.Any(r => stream.End!.Nanoseconds <= r.At
+        && history.Calls.Any(c => c.Op == "commit" && c.Grain == stream.Grain && c.Turn == stream.Turn && c.MayHaveWritten
+            && c.Begun <= r.At && (c.Outcome == "unknown" || c.Ended >= r.WholeUntil)));
 
     static bool LostItsEnd(History history, string grain, string? turn) => history.Calls.Any(c => c.Grain == grain && c.Turn == turn
         && c is { Op: "commit" or "end", Outcome: "done" } && history.Restarts.Any(r => c.Begun <= r.Before));

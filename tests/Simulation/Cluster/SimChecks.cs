@@ -35,6 +35,7 @@ sealed class SimChecks
     public void RolledBack(MemoryImage image, TimeSpan at)
     {
         var lost = Committed.Where(c => c.At > at || !image.Grains.ContainsKey(c.Grain)).ToList();
+        _cluster.Histories?.RolledBack(at);
         _world.Log($"the store is another one, whole up to {at.TotalSeconds:F4}, {lost.Count} turns are lost");
         foreach (var (grain, turn, _) in lost)
         {

@@ -74,6 +74,21 @@ public sealed class HistoryCheckTests
     }
 
     [Fact]
+    public void Inv10ATurnThatAStoreLostWithEverythingIsToldAndOneThatItStillHadIsMissed()
+    {
+        HandMade Lost(int wholeUntil)
+        {
+            var h = HandMade.Sound();
+            h.Commit("s2", 2, "b", "t3", 4, 4, ["u3"], 5);
+            return h.Acknowledge(h.Send("t3"), "gone").Line("store", "rolled_back", ("whole_until", wholeUntil));
+        }
+        var verdict = Lost(0).Judge().Single(v => v.Id == "INV-10");
+        Assert.Empty(verdict.Violations);
+        Assert.Single(verdict.Notes);
+        Lost(1000).Breaks("INV-10");
+    }
+
+    [Fact]
     public void Inv11ATurnThatNeverEndsOrIsHalfThere()
     {
         HandMade.Sound().Begin("s2", 2, "b", "t3").Keep("t3", "pending", "").Breaks("INV-11");
