@@ -111,7 +111,7 @@ static class Turns
             && c.Begun <= r.At && (c.Outcome == "unknown" || c.Ended >= r.WholeUntil)));
 
     static bool LostItsEnd(History history, string grain, string? turn) => history.Calls.Any(c => c.Grain == grain && c.Turn == turn
-        && c is { Op: "commit" or "end", Outcome: "done" } && history.Restarts.Any(r => c.Begun <= r.Before));
+        && c is { Op: "commit" or "end", MayHaveWritten: true } && history.Restarts.Any(r => c.Begun <= r.Before));
 
     static long End(StoreCall commit) => commit.Call.Number("keep") + commit.Entries.Count;
 

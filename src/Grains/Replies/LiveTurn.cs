@@ -150,7 +150,6 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
         int from, IReadOnlyList<TurnEvent> shown, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var passOver = shown.GroupBy(ChoiceOf).ToDictionary(c => c.Key, c => new Queue<TurnEvent>(c));
-        var isOneChoice = shown.All(e => ChoiceOf(e) <= 0);
         for (int next = passOver.Count > 0 ? 0 : from, number = from; ;)
         {
             TurnEvent? e = null;
@@ -174,7 +173,7 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
             else if (e is not (TurnFinished or TurnFailed)
                 && passOver.GetValueOrDefault(ChoiceOf(e))?.TryDequeue(out var seen) == true)
             {
-                if (isOneChoice && !IsSame(seen, e))
+                if (!IsSame(seen, e))
                     yield return e = new TurnFailed { Failure = Failures.Overtaken, Sequence = number };
             }
             else

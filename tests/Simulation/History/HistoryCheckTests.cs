@@ -98,6 +98,16 @@ public sealed class HistoryCheckTests
     }
 
     [Fact]
+    public void Inv11ATurnWhoseEndWasLostWithTheStoreMayBePendingAlsoIfItsCommitHadToBeAskedForTwice()
+    {
+        var h = HandMade.Sound().Begin("s2", 2, "b", "t3");
+        h.Commit("s2", 2, "b", "t3", 4, 4, ["u3"], 5, "unknown").Commit("s2", 2, "b", "t3", 4, 4, ["u3"], 5, "duplicate");
+        var verdict = h.View("s1", "j", 1, "s1", "active").Keep("t3", "pending", "").Judge().Single(v => v.Id == "INV-11");
+        Assert.Empty(verdict.Violations);
+        Assert.Single(verdict.Notes);
+    }
+
+    [Fact]
     public void Inv12ATurnCommittedTwiceOrAnsweredTwice()
     {
         HandMade.Sound().Commit("s2", 2, "b", "t2", 4, 4, ["u2", "r2"], 6).Breaks("INV-12");
