@@ -141,8 +141,8 @@ public sealed class GrainHost<TGrain> : IAsyncDisposable where TGrain : Grain
         await activation.Ended;
     }
 
-    /// <summary>Compares every activation with what the store says, and ends those that it does not name. To be called when the
-    /// store is another one than before, while the lease is not held.</summary>
+    /// <summary>Compares every activation with what the store says, and ends those that it does not name or has less of. To be called
+    /// when the store is another one than before, while the lease is not held.</summary>
     /// <returns>Number of activations that were ended.</returns>
     /// <exception cref="StoreException">The store did not answer: call again.</exception>
     public async Task<int> RevalidateAsync(CancellationToken cancellationToken)
@@ -153,9 +153,12 @@ public sealed class GrainHost<TGrain> : IAsyncDisposable where TGrain : Grain
         var ended = 0;
         foreach (var activation in all)
         {
-            var owner = (await _store.LocateAsync(activation.Id, cancellationToken))?.Owner;
-            if (owner is not null && owner.Silo == Silo && new Fence(owner.Epoch, owner.Activation) == activation.Fence)
+            var stored = await _store.DescribeAsync(activation.Id, cancellationToken);
+            if (stored?.Owner is { } owner && owner.Silo == Silo && new Fence(owner.Epoch, owner.Activation) == activation.Fence
+                && !activation.Started.Result.IsAheadOf(stored))
+            {
                 continue;
+            }
             activation.Deactivate(DeactivationReason.Fenced);
             ended++;
         }

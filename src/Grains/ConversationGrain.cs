@@ -18,7 +18,6 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
         services.Blobs, services.Codec, services.Quantize, context, services.SpillLimit, services.Logger);
     readonly TurnGate _gate = new();
     readonly long _born = services.Time.GetTimestamp();
-    ITimer? _unclaimed;
     bool _askedBefore;
     PendingClaims _claims = PendingClaims.None;
     (TurnId Turn, TurnPrompt Prompt)? _ready;
@@ -30,6 +29,10 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     internal int[] Tokens { get; private set; } = [];
 
     internal ConversationState State { get; private set; } = ConversationState.None;
+
+    /// <summary>Turns that wait for their end in the store.</summary>
+    internal UnendedTurns Unended => LazyInitializer.EnsureInitialized(
+        ref field, () => new UnendedTurns(services.Time, EndUnclaimedAsync));
 
     internal CacheSpiller Spiller => _spiller;
     internal ConversationServices Services => services;
@@ -264,18 +267,26 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
 
     protected override async Task DeactivateAsync(DeactivationReason reason)
     {
-        if (_unclaimed is not null)
-            await _unclaimed.DisposeAsync();
+        var unended = Unended.Stop();
         await _spiller.StopAsync(finish: reason is DeactivationReason.Idle or DeactivationReason.Stopping);
+        if (reason == DeactivationReason.Idle)
+            await EndAllAsync(unended);
     }
+
+    /// <summary>The next commit would be refused: the store has lost some of what this activation knows. A longer one is what a commit
+    /// that is under way has made of it.</summary>
+    protected override bool IsAheadOf(GrainSummary stored) =>
+        stored.Length < Entries.Count || ConversationState.FromBytes(stored.State).Turns < State.Turns;
 
     protected override void Interrupt(DeactivationReason reason)
     {
         LiveTurn[] all;
         lock (_turns)
             all = [.. _turns.Values];
+        // What another activation has may go on there.
+        var cause = reason == DeactivationReason.Fenced ? Failures.Elsewhere : Failures.Cancelled;
         foreach (var turn in all)
-            turn.Cancel();
+            turn.Cancel(cause);
         _claims.End();
     }
 
@@ -305,8 +316,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
         if (outcome is not (CommitOutcome.Done or CommitOutcome.Duplicate))
         {
             Context.Deactivate(outcome == CommitOutcome.Fenced ? DeactivationReason.Fenced : DeactivationReason.Uncertain);
-            throw new TurnFailedException(new TurnFailure(TurnError.Fenced,
-                $"The conversation has moved to another activation ({outcome}).", null, Limits.RetryAfter));
+            throw new TurnFailedException(Failures.Elsewhere);
         }
         (Entries, Tokens, State) = (entries, tokens, state);
     }
@@ -354,31 +364,40 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     /// failed.</summary>
     void AwaitClaims(IReadOnlyList<StoredOperation> pending)
     {
-        _unclaimed?.Dispose();
         _claims = new PendingClaims(pending.Select(p => new TurnId(p.Id)), services.Time);
-        if (pending.Count > 0)
-        {
-            _unclaimed = services.Time.CreateTimer(
-                _ => _ = EndUnclaimedAsync(pending), null, Limits.UnclaimedTurn, Timeout.InfiniteTimeSpan);
-        }
+        Unended.Reset(pending.Select(p => new UnendedTurn(new TurnId(p.Id), OperationStatus.Failed)));
     }
 
-    async Task EndUnclaimedAsync(IReadOnlyList<StoredOperation> pending)
+    /// <returns>Those that stay pending: they are tried again, or the next activation sees to them.</returns>
+    async Task<IReadOnlyList<UnendedTurn>> EndUnclaimedAsync(IReadOnlyList<UnendedTurn> turns)
     {
         try
         {
-            await Context.CallAsync(() => _gate.RunAsync(async () =>
-            {
-                foreach (var turn in pending)
-                    await EndPendingAsync(new TurnId(turn.Id), OperationStatus.Failed);
-                return true;
-            }));
+            return await Context.CallAsync(() => _gate.RunAsync(() => EndAllAsync(turns)));
         }
         catch (Exception e) when (Failures.Of(e) is { } failure)
         {
-            // They stay pending: the next activation sees to them.
             TurnLog.LogUnclaimedStay(services.Logger, Context.Id, failure.Message);
+            return turns;
         }
+    }
+
+    async Task<IReadOnlyList<UnendedTurn>> EndAllAsync(IReadOnlyList<UnendedTurn> turns)
+    {
+        List<UnendedTurn> left = [];
+        foreach (var turn in turns)
+        {
+            try
+            {
+                await EndPendingAsync(turn.Id, turn.Status);
+            }
+            catch (StoreException e)
+            {
+                TurnLog.LogUnclaimedStay(services.Logger, Context.Id, e.Message);
+                left.Add(turn);
+            }
+        }
+        return left;
     }
 
     /// <summary>Tells the readers of a turn whose message was refused or broke, then forgets the turn.</summary>

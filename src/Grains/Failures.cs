@@ -21,6 +21,9 @@ static class Failures
     public static TurnFailure Overtaken { get; } = new(TurnError.ConversationMoved,
         "The reply was broken off, and other turns came before it could go on: send the turn again.", null, Limits.RetryAfter);
 
+    public static TurnFailure Elsewhere { get; } = new(
+        TurnError.Fenced, "The conversation has moved to another activation.", null, Limits.RetryAfter);
+
     /// <summary>For an exception that is a bug.</summary>
     public static TurnFailure Broke { get; } = new(TurnError.Internal, "The turn failed by a fault of the silo: see its log.");
 

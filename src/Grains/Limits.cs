@@ -28,6 +28,9 @@ public static class Limits
     /// <summary>How long a turn that a dead owner left waits for somebody to ask for it, before it counts as failed.</summary>
     public static readonly TimeSpan UnclaimedTurn = TimeSpan.FromSeconds(30);
 
+    /// <summary>Turns of a conversation that wait for their end.</summary>
+    public const int UnendedTurnsMax = 256;
+
     /// <summary>How long other turns let it go first.</summary>
     public static readonly TimeSpan PendingFirst = TimeSpan.FromSeconds(1.5);
 

@@ -66,6 +66,8 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
                 TurnLog.LogStoreFailed(_services.Logger, _turn.Id.Value, grain.Context.Id, e.Message);
             if (begun)
                 await RecordEndAsync(failure);
+            else if (e is StoreException { OutcomeUnknown: true })
+                grain.Unended.Add(new UnendedTurn(_turn.Id, OperationStatus.Failed)); // it may be there, or come late
             live.Fail(failure);
         }
     }
@@ -90,8 +92,7 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
                 throw ConversationGrain.Conflict(_turn.Id);
             case BeginOutcome.Fenced:
                 grain.Context.Deactivate(DeactivationReason.Fenced);
-                throw new TurnFailedException(new TurnFailure(
-                    TurnError.Fenced, "The conversation has moved to another activation.", null, Limits.RetryAfter));
+                throw new TurnFailedException(Failures.Elsewhere);
             case BeginOutcome.TakenOver or BeginOutcome.Pending:
                 // What was shown of it was made from the turn as it came first: a repeated request differs in its time.
                 var stored = await _services.Store.FindOperationAsync(grain.Context.Id, _turn.Id.Value, live.Cancellation);
@@ -178,20 +179,22 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
         live.Append(finished);
     }
 
-    /// <summary>Best effort: a record that stays pending is run again when the turn is sent again, as a failed one is.</summary>
+    /// <summary>A record that stays pending is run again when the turn is sent again, as a failed one is; else it is ended
+    /// later.</summary>
     async Task RecordEndAsync(TurnFailure failure)
     {
         if (failure.Error is TurnError.OutcomeUnknown or TurnError.Fenced or TurnError.Moved || !grain.Context.Lease.IsHeld)
             return;
+        var status = failure.Error == TurnError.Cancelled ? OperationStatus.Cancelled : OperationStatus.Failed;
         try
         {
-            var status = failure.Error == TurnError.Cancelled ? OperationStatus.Cancelled : OperationStatus.Failed;
             await _services.Store.EndAsync(
                 grain.Context.Id, grain.Context.Fence, _turn.Id.Value, status, CancellationToken.None);
         }
         catch (StoreException e)
         {
             TurnLog.LogEndFailed(_services.Logger, grain.Context.Id, _turn.Id.Value, e);
+            grain.Unended.Add(new UnendedTurn(_turn.Id, status));
         }
     }
 }

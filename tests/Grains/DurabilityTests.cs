@@ -1,4 +1,5 @@
 using Hearth.Actors;
+using Hearth.Actors.Storage;
 using Hearth.Actors.Tests;
 using Hearth.Contracts;
 using Xunit;
@@ -33,6 +34,34 @@ public sealed class DurabilityTests
         Assert.Equal("hello", await silo.SayAsync(Turn("t1", "hi")));
         Assert.Equal("fine", await silo.SayAsync(Turn("t2", "more")));
         Assert.Equal(2, (await silo.DescribeAsync())!.Turns);
+    }
+
+    [Fact]
+    public async Task ACancelledTurnWhoseEndTheStoreDidNotTakeGetsItLater()
+    {
+        FaultyStore? faults = null;
+        var time = new VirtualTime();
+        await using var silo = Start(store => faults = new FaultyStore(store), time);
+        var (begun, ended) = (new TaskCompletionSource(), new TaskCompletionSource<OperationStatus>());
+        faults!.Ended = ended.SetResult;
+        silo.Engine.BeforeToken = (request, _) =>
+        {
+            begun.TrySetResult();
+            return UntilCancelledAsync(request);
+        };
+        silo.Says("hello");
+        faults.EndsRefused = 2;
+        var failed = silo.FailAsync(Turn("t1", "hi"));
+        await begun.Task;
+        await silo.Cluster.CancelTurnAsync(TenantId.Local, One, new TurnId("t1"), Stop);
+        Assert.Equal(TurnError.Cancelled, await failed);
+        while (!ended.Task.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+        Assert.Equal(OperationStatus.Cancelled, await ended.Task);
+        Assert.True(faults.EndsRefused < 0);
     }
 
     [Theory, InlineData(true), InlineData(false)]

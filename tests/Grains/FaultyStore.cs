@@ -15,6 +15,12 @@ sealed class FaultyStore(IGrainStore inner) : IGrainStore
     /// <summary>Commits that do not write, and whose answer is lost too.</summary>
     public int RequestsLost { get; set; }
 
+    /// <summary>Ends of turns that fail before anything is written.</summary>
+    public int EndsRefused { get; set; }
+
+    /// <summary>Told of each end that was written.</summary>
+    public Action<OperationStatus> Ended { get; set; } = _ => { };
+
     /// <summary>Awaited before each commit.</summary>
     public Func<GrainId, Task> BeforeCommit { get; set; } = _ => Task.CompletedTask;
 
@@ -68,9 +74,15 @@ sealed class FaultyStore(IGrainStore inner) : IGrainStore
         CancellationToken cancellationToken) =>
         inner.BeginAsync(grain, fence, operation, hash, request, cancellationToken);
 
-    public ValueTask<WriteOutcome> EndAsync(
-        GrainId grain, Fence fence, string operation, OperationStatus status, CancellationToken cancellationToken) =>
-        inner.EndAsync(grain, fence, operation, status, cancellationToken);
+    public async ValueTask<WriteOutcome> EndAsync(
+        GrainId grain, Fence fence, string operation, OperationStatus status, CancellationToken cancellationToken)
+    {
+        if (EndsRefused-- > 0)
+            throw new StoreException("disk full");
+        var outcome = await inner.EndAsync(grain, fence, operation, status, cancellationToken);
+        Ended(status);
+        return outcome;
+    }
 
     public ValueTask<GrainSnapshot?> ReadAsync(GrainId grain, CancellationToken cancellationToken) =>
         inner.ReadAsync(grain, cancellationToken);

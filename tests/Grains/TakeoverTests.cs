@@ -57,6 +57,35 @@ public sealed class TakeoverTests
         Assert.All(silos[0].Store.Commits, outcome => Assert.Equal(CommitOutcome.Fenced, outcome));
     }
 
+    /// <summary>What a gateway has shown of any choice must be what the silo has: else it is another reply.</summary>
+    [Theory, InlineData(0), InlineData(1), InlineData(2)]
+    public async Task AReaderWhoHasSeenAnotherTextOfAChoiceIsToldToSendTheTurnAgain(int choice)
+    {
+        var hold = new TaskCompletionSource();
+        await using var silos = new Silos(1) { AtEnd = () => hold.TrySetResult() };
+        Talk(silos);
+        var turn = TurnOf(4, "c1");
+        silos[0].Store.BeforeCommit = _ => hold.Task;
+        var shown = new List<TurnEvent>();
+        var made = new TaskCompletionSource();
+        var first = silos.FollowAsync(turn, silos[0], e =>
+        {
+            shown.Add(e);
+            if (shown.Count(s => s is ChoiceFinished) == 3)
+                made.TrySetResult();
+        });
+        await made.Task;
+        var seen = shown.ToList();
+        var at = seen.FindLastIndex(e => e is TurnDelta delta && delta.Choice == choice);
+        seen[at] = (TurnDelta)seen[at] with { Text = "other" };
+        var last = (await silos.FollowAsync(turn, silos[0], shown: seen))[^1];
+        Assert.Equal(TurnError.ConversationMoved, Assert.IsType<TurnFailed>(last).Failure.Error);
+        var same = silos.FollowAsync(turn, silos[0], shown: [.. shown]);
+        hold.SetResult();
+        Assert.IsType<TurnFinished>((await same)[^1]);
+        await first;
+    }
+
     [Fact]
     public async Task WithoutASeedTheReplyIsTheSameOnEverySilo()
     {

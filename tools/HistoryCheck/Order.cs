@@ -8,14 +8,16 @@ static class Order
         var findings = new Findings("INV-13", "commits follow each other, and in the order that clients can tell");
         foreach (var grain in Ownership.Commits(history).GroupBy(c => c.Grain))
         {
-            CheckChain(findings, history, [.. grain.OrderBy(c => c.Answer!.Nanoseconds)]);
+            CheckChain(findings, history, [.. grain.OrderBy(c => c.Begun)]);
             CheckTold(findings, history, grain.Key, [.. grain.Where(c => c.Turn.Length > 0)]);
         }
         CheckReads(findings, history);
         return findings.Verdict;
     }
 
-    /// <summary>Each commit begins where one of those before it ended: between two answers only what is unknown can have come.</summary>
+    /// <summary>Each commit begins where the one before it ended: between the two only what is unknown can have come. An owner commits one
+    /// after the other, and the next owner only after it: so they were done in the order in which they were begun, whenever their answers
+    /// were heard.</summary>
     static void CheckChain(Findings findings, History history, List<StoreCall> commits)
     {
         for (var i = 1; i < commits.Count; i++)

@@ -87,7 +87,7 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
 
     public void Cancel() => Cancel(Failures.Cancelled);
 
-    void Cancel(TurnFailure cause)
+    public void Cancel(TurnFailure cause)
     {
         lock (_lock)
         {

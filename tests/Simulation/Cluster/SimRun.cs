@@ -15,6 +15,7 @@ static class SimRun
     const int RollBackEvery = 4;
 
     static readonly TimeSpan _settle = TimeSpan.FromMinutes(4);
+    static readonly TimeSpan _unclaimed = TimeSpan.FromSeconds(45);
 
     /// <param name="sabotage">Breaks something that the checks must find.</param>
     /// <param name="writesHistories">Has the checker of real runs judge this one too.</param>
@@ -54,6 +55,9 @@ static class SimRun
         }
         if (world.Violations.Count == 0 && !await world.RunAsync(() => clients.All(c => c.IsIdle), _settle))
             checks.Stuck("the last turns are not over");
+        // A turn that nobody asks for any more has its end after half a minute.
+        if (writesHistories)
+            await world.RunAsync(() => false, _unclaimed);
         if (world.Violations.Count == 0)
             await checks.AtEndAsync();
         var verdicts = cluster.Histories is { } histories ? await histories.JudgeAsync() : [];
