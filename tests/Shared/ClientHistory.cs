@@ -21,8 +21,9 @@ public sealed class ClientHistory(Stream output, string client, TimeProvider tim
     /// <param name="turn">The turn's id: the Idempotency-Key.</param>
     /// <param name="body">Anything that is the same if and only if the request is the same.</param>
     /// <param name="from">The first event that is asked for; null where events have no numbers.</param>
+    /// <param name="sparse">Whether events that show nothing are left out of the numbers.</param>
     /// <returns>Number of this stream, for the lines that follow.</returns>
-    public long Send(string grain, string turn, string body, string via, int? from = null)
+    public long Send(string grain, string turn, string body, string via, int? from = null, bool sparse = false)
     {
         var stream = Interlocked.Increment(ref _streams);
         Write("send", json =>
@@ -34,6 +35,8 @@ public sealed class ClientHistory(Stream output, string client, TimeProvider tim
             json.WriteString("via", via);
             if (from is { } first)
                 json.WriteNumber("from", first);
+            if (sparse)
+                json.WriteBoolean("sparse", true);
         });
         return stream;
     }

@@ -67,4 +67,7 @@ sealed record ClientStream(HistoryLine Send, IReadOnlyList<HistoryLine> Events, 
     public string Turn => Send.Text("turn");
     public bool Acknowledged => End?.Text("outcome") == "finished";
     public string Text => End?.Text("text") ?? "";
+
+    /// <summary>Events that show nothing to this client are left out.</summary>
+    public bool IsSparse => Send.Json.TryGetProperty("sparse", out var sparse) && sparse.ValueKind == JsonValueKind.True;
 }

@@ -105,10 +105,14 @@ static class Turns
     public static bool Deleted(HistoryLine dump) =>
         dump.Json.TryGetProperty("deleted", out var deleted) && deleted.ValueKind == JsonValueKind.True;
 
-    /// <summary>Its commit may have come after the moment that the store went back to.</summary>
-    static bool WasRolledBack(History history, ClientStream stream) => history.Rollbacks.Any(r => stream.End!.Nanoseconds <= r.At
-        && history.Calls.Any(c => c.Op == "commit" && c.Grain == stream.Grain && c.Turn == stream.Turn && c.MayHaveWritten
-            && c.Begun <= r.At && (c.Outcome == "unknown" || c.Ended >= r.WholeUntil)));
+    /// <summary>Its last commit was before a moment at which the store went back, and may have come after what it went back to. When
+    /// the client heard of it says nothing: that may have been later.</summary>
+    static bool WasRolledBack(History history, ClientStream stream)
+    {
+        var commits = history.Calls.Where(c => c.Op == "commit" && c.Grain == stream.Grain && c.Turn == stream.Turn && c.MayHaveWritten).ToList();
+        return history.Rollbacks.Any(r => commits.All(c => c.Begun <= r.At)
+            && commits.Any(c => c.Outcome == "unknown" || c.Ended >= r.WholeUntil));
+    }
 
     static bool LostItsEnd(History history, string grain, string? turn) => history.Calls.Any(c => c.Grain == grain && c.Turn == turn
         && c is { Op: "commit" or "end", MayHaveWritten: true } && history.Restarts.Any(r => c.Begun <= r.Before));

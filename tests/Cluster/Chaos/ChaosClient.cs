@@ -11,12 +11,16 @@ namespace Hearth.Cluster.Tests.Chaos;
 public sealed class ChaosClient(ClusterRig rig, ClientHistory history, string conversation, int seed)
 {
     const int TriesMax = 400;
+    const int LeavesOneIn = 4;
+    const int SeenBeforeLeavingMax = 40;
     static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(150);
     static readonly string[] Openings =
         ["Hello! My name is Ada.", "Please count to twelve.", "Tell me about yourself.", "What is two plus two?", "Tell me a story."];
 
     readonly Random _random = new(seed);
     readonly List<string> _texts = [];
+    HearthNode? _last;
+    bool _left;
 
     public string Conversation => conversation;
     public int Seed => seed;
@@ -25,6 +29,10 @@ public sealed class ChaosClient(ClusterRig rig, ClientHistory history, string co
     /// <summary>Tries that did not end with the whole reply.</summary>
     public int Broken { get; private set; }
     public int Resumed { get; private set; }
+
+    /// <summary>Whether it drops its connection now and then, to go on through another gateway.</summary>
+    public bool Leaves { get; set; }
+    public int Left { get; private set; }
     public TimeSpan Longest { get; private set; }
 
     /// <summary>The n-th request of this conversation: the same for every run of the seed.</summary>
@@ -52,6 +60,8 @@ public sealed class ChaosClient(ClusterRig rig, ClientHistory history, string co
                 Longest = took > Longest ? took : Longest;
                 return;
             }
+            if (_left)
+                continue;
             Broken++;
             await Task.Delay(Pause, clock, stop);
         }
@@ -70,15 +80,20 @@ public sealed class ChaosClient(ClusterRig rig, ClientHistory history, string co
 
     async Task<bool> TryAsync(string turn, JsonObject body, SeenEvents seen, CancellationToken stop)
     {
-        var gateway = rig.Gateways[_random.Next(rig.Gateways.Count)];
+        var all = rig.Gateways;
+        var others = _left && all.Count > 1 ? [.. all.Where(g => g != _last)] : all;
+        var gateway = _last = others[_random.Next(others.Count)];
         // A client that saw something asks for the rest or for everything again: both must be the same turn.
-        var resume = seen.LastWhole >= 0 && _random.Next(2) == 0;
+        var resume = seen.LastWhole >= 0 && (_left || _random.Next(2) == 0);
         if (resume)
             seen.Resume();
         else
             seen.Clear();
-        // The numbers of a chat's chunks have gaps, where events show nothing: they are not given.
-        var stream = history.Send($"local/{conversation}", turn, body.ToJsonString(), gateway.Name, resume ? seen.LastWhole + 1 : null);
+        var stays = !Leaves || _random.Next(LeavesOneIn) > 0 ? int.MaxValue : _random.Next(1, SeenBeforeLeavingMax);
+        _left = false;
+        // Events that show nothing have no chunk in a chat's stream.
+        var stream = history.Send(
+            $"local/{conversation}", turn, body.ToJsonString(), gateway.Name, resume ? seen.LastWhole + 1 : 0, sparse: true);
         try
         {
             using var reply = resume
@@ -86,9 +101,10 @@ public sealed class ChaosClient(ClusterRig rig, ClientHistory history, string co
                     conversation, turn, seen.LastWhole.ToString(CultureInfo.InvariantCulture), stop)
                 : await rig.Client(gateway).StreamAsync((JsonObject)body.DeepClone(), stop, turn);
             Resumed += resume ? 1 : 0;
-            reply.OnEvent = (id, kind, text) => seen.Add(id, text, whole => history.Event(stream, null, kind, whole));
-            await reply.ReadToEndAsync(stop);
-            var outcome = reply.IsDone ? "finished" : reply.Error is not null ? "failed" : "broken";
+            reply.OnEvent = (id, kind, text) => seen.Add(id, text, whole => history.Event(stream, seen.LastWhole, kind, whole));
+            _left = await reply.ReadAsync(stays, stop);
+            Left += _left ? 1 : 0;
+            var outcome = _left ? "left" : reply.IsDone ? "finished" : reply.Error is not null ? "failed" : "broken";
             history.End(stream, outcome, reply.Error, reply.IsDone ? seen.Text : null);
             return reply.IsDone;
         }

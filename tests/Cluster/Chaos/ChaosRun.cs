@@ -23,7 +23,7 @@ public sealed class ChaosRun : IAsyncDisposable
     ChaosRun(ChaosOptions options, ClusterRig rig, ClientHistory history)
     {
         (_options, _rig, _history) = (options, rig, history);
-        _clients = [.. Enumerable.Range(0, options.Conversations).Select(i => new ChaosClient(rig, history, NameOf(i), options.Seed * 10_000 + i))];
+        _clients = [.. Enumerable.Range(0, options.Conversations).Select(i => new ChaosClient(rig, history, NameOf(i), options.Seed * 10_000 + i) { Leaves = true })];
     }
 
     string HistoryFolder => Path.GetFullPath(Path.Combine(_options.Out, "history"));
@@ -61,12 +61,14 @@ public sealed class ChaosRun : IAsyncDisposable
         var duringChaos = _turns;
         Say($"quiet: {duringChaos} turns acknowledged; faults: {string.Join(", ", adversary.Done.Select(d => $"{d.Key} {d.Value}"))}");
         await _rig.FillAsync(_options.SilosMin, _options.Gateways, CancellationToken.None);
+        foreach (var client in _clients)
+            client.Leaves = false;
         await OneMoreTurnAsync();
         await ReplayAsync();
         var judged = await JudgeAsync();
         var broken = _clients.Sum(c => c.Broken);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"chaos seed {_options.Seed}: {adversary.Done.Values.Sum()} faults, {duringChaos} turns acknowledged, {broken} streams broken " +
+            $"chaos seed {_options.Seed}: {adversary.Done.Values.Sum()} faults, {duringChaos} turns acknowledged, {broken} streams broken and {_clients.Sum(c => c.Left)} left " +
             $"({_clients.Sum(c => c.Resumed)} resumed), longest turn {_clients.Max(c => c.Longest).TotalSeconds:0.0} s, " +
             $"{_clients.Length} conversations went on afterwards, {_violations.Count} violations{(judged ? "" : ", the checker's besides")}"));
         return judged && _violations.Count == 0;

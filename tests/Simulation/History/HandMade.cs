@@ -49,9 +49,10 @@ sealed class HandMade
     public HandMade View(string process, string incarnation, int version, params string[] silos) => Line(process, "view",
         ("incarnation", incarnation), ("version", version), ("silos", silos.Chunk(2).ToDictionary(s => s[0], s => s[1])));
 
-    public int Send(string turn, int from = 0, string body = "b")
+    public int Send(string turn, int from = 0, string body = "b", bool sparse = false)
     {
-        Line("c", "send", ("stream", ++_streams), ("grain", Grain), ("turn", turn), ("body", body), ("via", "g1"), ("from", from));
+        Line("c", "send", ("stream", ++_streams), ("grain", Grain), ("turn", turn), ("body", body), ("via", "g1"), ("from", from),
+            ("sparse", sparse));
         return _streams;
     }
 

@@ -150,6 +150,27 @@ public sealed class HistoryCheckTests
     }
 
     [Fact]
+    public void Inv26WhereSomeEventsShowNothingAnEventThatIsMissedOrRepeatedOrGoneFromTheReply()
+    {
+        Assert.Empty(Sparse([(0, ""), (2, "hel")], 3, [(5, "lo")]).Judge().Single(v => v.Id == "INV-26").Violations);
+        Sparse([(0, ""), (2, "hel"), (3, "l")], 3, [(5, "lo")]).Breaks("INV-26");
+        Sparse([(0, ""), (2, "hel")], 3, [(2, "hel"), (5, "lo")]).Breaks("INV-26");
+        Sparse([(0, ""), (2, "he")], 3, [(5, "lo")]).Breaks("INV-26");
+
+        static HandMade Sparse((int, string)[] first, int from, (int, string)[] rest)
+        {
+            var h = HandMade.Sound();
+            var begun = h.Send("t1", sparse: true);
+            foreach (var (number, text) in first)
+                h.Event(begun, number, "delta", text);
+            var resumed = h.Send("t1", from, sparse: true);
+            foreach (var (number, text) in rest)
+                h.Event(resumed, number, "delta", text);
+            return h.Acknowledge(resumed, "hello");
+        }
+    }
+
+    [Fact]
     public void ALineCutOffByAKillIsPassedOverAndOneInTheMiddleIsNot()
     {
         const string whole = """{"ns":1,"process":"p","op":"view"}""";
