@@ -19,16 +19,17 @@ sealed class CannedSilo : IAsyncDisposable
     readonly Func<string, string> _ownerOf;
     readonly byte[][] _events;
     readonly TimeSpan _pace;
+    readonly TimeSpan _wait;
     PeerServer? _server;
     long _taken;
     long _sentOn;
 
-    CannedSilo(IMembershipStore members, string name, Func<string, string> ownerOf, int tokens, TimeSpan pace)
+    CannedSilo(IMembershipStore members, string name, string model, Func<string, string> ownerOf, int tokens, TimeSpan pace, TimeSpan wait)
     {
         Id = $"{name}/{SiloMember.NewGeneration()}";
-        _member = new SiloMember(members, new MembershipOptions(), () => new SiloLoad { Models = [Model], BlocksTotal = 1 },
+        _member = new SiloMember(members, new MembershipOptions(), () => new SiloLoad { Models = [model], BlocksTotal = 1 },
             TimeProvider.System, NullLogger.Instance);
-        (_ownerOf, _pace) = (ownerOf, pace);
+        (_ownerOf, _pace, _wait) = (ownerOf, pace, wait);
         _events = [.. Events(Id, tokens).Select(e => JsonSerializer.SerializeToUtf8Bytes(e, ContractsJson.Default.TurnEvent))];
     }
 
@@ -39,17 +40,18 @@ sealed class CannedSilo : IAsyncDisposable
     public (long Taken, long SentOn) Turns => (Interlocked.Read(ref _taken), Interlocked.Read(ref _sentOn));
 
     /// <param name="ownerOf">Of a conversation; a turn of another's is sent on there. Null: every silo takes every turn.</param>
+    /// <param name="wait">Before a turn's first event.</param>
     public static async Task<CannedSilo> StartAsync(IMembershipStore members, string name, Func<string, string>? ownerOf, int tokens,
-        TimeSpan pace)
+        TimeSpan pace, TimeSpan wait = default, string model = Model)
     {
         CannedSilo? silo = null;
-        silo = new CannedSilo(members, name, ownerOf ?? (_ => silo!.Id), tokens, pace);
+        silo = new CannedSilo(members, name, model, ownerOf ?? (_ => silo!.Id), tokens, pace, wait);
         silo._server = await PeerServer.StartAsync(
             new() { Listen = new(IPAddress.Loopback, 0), Identity = new PeerIdentity("bench") },
             new Dictionary<string, PeerHandler> { [PeerMethods.RunTurn] = silo.RunAsync });
         var card = new ModelCard
         {
-            Name = Model,
+            Name = model,
             Directory = "none",
             Family = "none",
             VocabularySize = 1000,
@@ -104,6 +106,8 @@ sealed class CannedSilo : IAsyncDisposable
             return;
         }
         Interlocked.Increment(ref _taken);
+        if (_wait > TimeSpan.Zero)
+            await Task.Delay(_wait, TimeProvider.System, cancellationToken);
         foreach (var happened in _events)
         {
             await call.SendAsync(happened, cancellationToken);

@@ -7,6 +7,8 @@ var verbs = new Dictionary<string, Func<string[], Task>>
     ["peers"] = PeersBench.RunAsync,
     ["routing"] = RoutingBench.RunAsync,
     ["streams"] = StreamsBench.RunAsync,
+    ["idle"] = IdleBench.RunAsync,
+    ["resume"] = ResumeBench.RunAsync,
     ["detection"] = DetectionBench.RunAsync,
     ["moves"] = MovesBench.RunAsync,
 };

@@ -173,7 +173,7 @@ sealed class MoveRig : IAsyncDisposable
         }
     }
 
-    async Task ImportAsync(int engine, CacheChunk part)
+    public async Task ImportAsync(int engine, CacheChunk part)
     {
         var tokens = _known.GetRange(0, part.First + part.Tokens).ToArray();
         if (await _engines[engine].ImportAsync(Cache, Scope, tokens, part.First, part.Blob, default) is { } reason)

@@ -2,7 +2,7 @@ using Hearth.Engine.Bench;
 using Hearth.Kernels;
 
 // Usage: Engine.Bench DIR [f32|f16|bf16] [decode] [prefill] [depth] [history] [batch] [hog], or
-// Engine.Bench DIR TYPE move [MOVES] | restore | int8 | int8speed; DIR is a checkpoint of one file, and all are
+// Engine.Bench DIR TYPE move [MOVES] | copy | restore | int8 | int8speed; DIR is a checkpoint of one file, and all are
 // measured when none is named.
 if (args is not [var directory, ..] || !File.Exists(Path.Combine(directory, "model.safetensors")))
 {
@@ -13,6 +13,11 @@ var type = args.Contains("f32") ? DType.F32 : args.Contains("bf16") ? DType.BF16
 if (args.Contains("move"))
 {
     await MoveReport.MoveAsync(directory, type, int.TryParse(args[^1], out var moves) ? moves : 30);
+    return 0;
+}
+if (args.Contains("copy"))
+{
+    await CopyReport.RunAsync(directory, type);
     return 0;
 }
 if (args.Contains("int8"))

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Hearth.Actors.Membership;
+using Hearth.Actors.Metrics;
 using Hearth.Actors.Storage;
 using Microsoft.Extensions.Logging;
 
@@ -90,6 +91,7 @@ sealed partial class Activation<TGrain>(
             _prepared = false;
         }
         Fence = Fence with { Epoch = epoch };
+        ActorMetrics.Created("hand_over");
         _lastUsed = Time.GetTimestamp();
         _started.SetResult(_grain!);
         _ = RunMessagesToEndAsync(_grain!);
@@ -178,6 +180,7 @@ sealed partial class Activation<TGrain>(
         }
         catch (Exception failure)
         {
+            ActorMetrics.Failed(failure);
             Deactivate(DeactivationReason.Uncertain);
             var e = failure is OperationCanceledException ? RefusalFor(_leaving!.Value) : failure;
             Refuse(e);
@@ -196,13 +199,19 @@ sealed partial class Activation<TGrain>(
     {
         var activation = Fence.NewActivation();
         await HeldAsync();
+        var via = "claim";
         var result = await store.AcquireAsync(Id, Silo, activation, null, CancellationToken.None);
         if (result is { Outcome: AcquireOutcome.Owned, Owner: { } owner }
             && (owner.Silo == Silo || await siloIsGone(owner.Silo, CancellationToken.None)))
         {
             await HeldAsync();
+            via = "takeover";
             result = await store.AcquireAsync(Id, Silo, activation, owner.Activation, CancellationToken.None);
         }
+        if (result.Outcome == AcquireOutcome.Acquired)
+            ActorMetrics.Created(via);
+        else if (result.Outcome == AcquireOutcome.Owned)
+            ActorMetrics.Conflicted();
         PreviousSilo = result.PreviousSilo;
         Fence = result.Outcome switch
         {
@@ -228,12 +237,11 @@ sealed partial class Activation<TGrain>(
             {
                 lock (_lock)
                     _working = true;
-                if (await MayRunAsync() is { } refusal)
-                    message.Refuse(refusal);
-                else
-                    await message.RunAsync();
+                Action answer = await MayRunAsync() is { } refusal ? () => message.Refuse(refusal) : await message.RunAsync();
                 lock (_lock)
                     (_working, _lastUsed) = (false, Time.GetTimestamp());
+                // Last, so that who has the answer finds the activation at rest.
+                answer();
             }
         }
     }
@@ -271,6 +279,7 @@ sealed partial class Activation<TGrain>(
     async Task LeaveAsync(TGrain grain)
     {
         var reason = _leaving ?? DeactivationReason.Idle;
+        ActorMetrics.Ended(reason);
         try
         {
             await grain.DeactivateAsync(reason);
@@ -303,23 +312,25 @@ sealed partial class Activation<TGrain>(
         _ => new(RefusalKind.Gone, $"The activation of {Id} has ended."),
     };
 
-    static async Task RunMessageAsync<T>(Func<Task<T>> message, TaskCompletionSource<T> reply)
+    /// <returns>What tells the caller how it went.</returns>
+    static async Task<Action> RunMessageAsync<T>(Func<Task<T>> message, TaskCompletionSource<T> reply)
     {
         try
         {
-            reply.SetResult(await message());
+            var result = await message();
+            return () => reply.SetResult(result);
         }
         catch (OperationCanceledException e)
         {
-            reply.SetCanceled(e.CancellationToken);
+            return () => reply.SetCanceled(e.CancellationToken);
         }
         catch (Exception e)
         {
-            reply.SetException(e);
+            return () => reply.SetException(e);
         }
     }
 
-    readonly record struct Message(Func<Task> RunAsync, Action<Exception> Refuse);
+    readonly record struct Message(Func<Task<Action>> RunAsync, Action<Exception> Refuse);
 
     [LoggerMessage(EventId = 100, Level = LogLevel.Warning,
         Message = "Activation of {Grain} ended ({Reason}), but could not let go of everything")]

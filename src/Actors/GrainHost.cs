@@ -65,8 +65,9 @@ public sealed class GrainHost<TGrain> : IAsyncDisposable where TGrain : Grain
     {
         while (true)
         {
-            var activation = FindOrStart(id);
-            if (!activation.Leaving)
+            var (activation, isNew) = FindOrStart(id);
+            // Who began it is told why it failed, however soon that was.
+            if (isNew || !activation.Leaving)
                 return await activation.Started.WaitAsync(cancellationToken);
             await activation.Ended.WaitAsync(cancellationToken);
             Forget(activation);
@@ -213,15 +214,15 @@ public sealed class GrainHost<TGrain> : IAsyncDisposable where TGrain : Grain
     }
 
     /// <returns>The grain's activation; or one that is ending, after which the caller asks again.</returns>
-    Activation<TGrain> FindOrStart(GrainId id)
+    (Activation<TGrain> Activation, bool IsNew) FindOrStart(GrainId id)
     {
         lock (_lock)
         {
             if (_activations.TryGetValue(id, out var found) || !TryAdd(id, out found))
-                return found;
+                return (found, false);
             found.Start(_create);
             _ = ForgetAtEndAsync(found);
-            return found;
+            return (found, true);
         }
     }
 

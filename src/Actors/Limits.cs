@@ -23,6 +23,9 @@ public static class Limits
     /// <summary>Items of a list in a reply about the membership.</summary>
     public const int RedisReplyItemsMax = 1 << 20;
 
+    /// <summary>A large value has longer than a small one: as long as this speed takes.</summary>
+    public const int RedisBytesPerSecondMin = 4 << 20;
+
     /// <summary>Bytes of one commit to Redis, which runs nothing else meanwhile.</summary>
     public const int RedisCommitBytesMax = 64 << 20;
 
@@ -55,6 +58,13 @@ public static class Limits
 
     /// <summary>How long a deleted grain's name stays refused.</summary>
     public static readonly TimeSpan TombstoneAge = TimeSpan.FromHours(24);
+
+    /// <summary>The shortest retention, longer than any activation is idle and any reply runs.</summary>
+    public static readonly TimeSpan RetentionMin = TimeSpan.FromHours(1);
+
+    /// <summary>How often old grains are looked for in the embedded store, and how many one write removes.</summary>
+    public static readonly TimeSpan RetentionPeriod = TimeSpan.FromHours(1);
+    public const int GrainsExpiredAtOnce = 100;
 
     /// <summary>How long SQLite waits for another connection of this process.</summary>
     public const int StoreBusySeconds = 5;

@@ -24,6 +24,7 @@ static class GatewayCommand
     {
         var time = TimeProvider.System;
         var start = time.GetTimestamp();
+        using var telemetry = Telemetry.Start(arguments, "gateway");
         using var loggers = LoggerFactory.Create(builder => Hosting.Logging(builder, arguments));
         var logger = loggers.CreateLogger("Hearth.Gateway");
         await using var store = await ConnectAsync(arguments, time, logger, cancellationToken);

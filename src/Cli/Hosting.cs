@@ -14,11 +14,14 @@ static class Hosting
 {
     public static Option<string?> LogLevel { get; } = Flag.Text("--log-level", "debug, information, warning or error", "warning");
 
+    public static Option<string?> LogFormat { get; } = Flag.Text("--log-format",
+        "text for people, json for machines: one object a line, with trace, conversation, turn and silo", "text");
+
     public static Command Command(string name, string help, Func<ParseResult, CancellationToken, Task<int>> run,
         params IReadOnlyList<Option>[] flags)
     {
         var command = new Command(name, help);
-        foreach (var flag in flags.SelectMany(f => f).Append(LogLevel))
+        foreach (var flag in flags.SelectMany(f => f).Append(LogLevel).Append(LogFormat).Append(Telemetry.Collector))
             command.Options.Add(flag);
         command.SetAction(run);
         return command;
@@ -30,7 +33,20 @@ static class Hosting
         if (!Enum.TryParse(text, ignoreCase: true, out LogLevel level))
             throw new CliException($"--log-level: '{text}' is none; use debug, information, warning or error.", ExitCodes.Usage);
         builder.SetMinimumLevel(level);
-        builder.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+        builder.Configure(options =>
+            options.ActivityTrackingOptions = ActivityTrackingOptions.TraceId | ActivityTrackingOptions.SpanId);
+        switch (arguments.GetValue(LogFormat))
+        {
+            case "text":
+                builder.AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+                break;
+            case "json":
+                builder.AddJsonConsole(console =>
+                    (console.IncludeScopes, console.UseUtcTimestamp, console.TimestampFormat) = (true, true, "O"));
+                break;
+            case var other:
+                throw new CliException($"--log-format: '{other}' is none; use text or json.", ExitCodes.Usage);
+        }
         builder.Services.Configure<ConsoleLoggerOptions>(
             console => console.LogToStandardErrorThreshold = Microsoft.Extensions.Logging.LogLevel.Trace);
     }

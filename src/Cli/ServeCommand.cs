@@ -16,12 +16,13 @@ static class ServeCommand
 
     public static Command Create() => Hosting.Command("serve",
         "Serve a model on this machine.\n\nExample: hearth serve --model ./llama --kv-memory 4g",
-        RunAsync, ModelFlags.All, [_data, _spillLimit], HttpFlags.All);
+        RunAsync, ModelFlags.All, [_data, _spillLimit, ClusterFlags.Retention], HttpFlags.All);
 
     static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
         var time = TimeProvider.System;
         var start = time.GetTimestamp();
+        using var telemetry = Telemetry.Start(arguments, "serve");
         using var loggers = LoggerFactory.Create(builder => Hosting.Logging(builder, arguments));
         await using var silo = SiloHost.Open(SiloOptionsOf(arguments), loggers, time);
         await using var gateway = Hosting.Gateway(arguments, HttpFlags.Read(arguments), silo.Cluster);
@@ -41,7 +42,11 @@ static class ServeCommand
     static SiloOptions SiloOptionsOf(ParseResult arguments)
     {
         var options = new SiloOptions { Model = ModelFlags.Read(arguments), DataDirectory = arguments.GetValue(_data)! };
-        return options with { SpillBytesMax = arguments.GetValue(_spillLimit) ?? options.SpillBytesMax };
+        return options with
+        {
+            SpillBytesMax = arguments.GetValue(_spillLimit) ?? options.SpillBytesMax,
+            Retention = ClusterFlags.ReadRetention(arguments),
+        };
     }
 
     static string DefaultData()

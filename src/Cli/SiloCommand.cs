@@ -42,6 +42,7 @@ static class SiloCommand
     {
         var time = TimeProvider.System;
         var start = time.GetTimestamp();
+        using var telemetry = Telemetry.Start(arguments, "silo");
         using var loggers = LoggerFactory.Create(builder => Hosting.Logging(builder, arguments));
         await using var silo = await ClusterSilo.OpenAsync(SiloFlags.Read(arguments), loggers, time, cancellationToken);
         await using var probes = await ProbesAsync(arguments, silo, cancellationToken);

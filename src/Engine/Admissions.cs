@@ -11,7 +11,7 @@ namespace Hearth.Engine;
 /// <param name="dequeued">Told when a sequence leaves the queue that <see cref="EngineOptions.MaxQueue"/> bounds.</param>
 sealed partial class Admissions(
     KvMemory memory, Scheduler scheduler, EngineMetrics metrics, int sequencesMax, ILogger log,
-    Func<RestoreJob, bool> tryRestore, Action<Sequence> dequeued)
+    Func<RestoreJob, bool> tryRestore, Action<Sequence> dequeued, TimeProvider time)
 {
     readonly ILogger _log = log;
     bool _isBlocked;
@@ -45,6 +45,12 @@ sealed partial class Admissions(
 
             dequeued(sequence);
             sequence.Admission = admission;
+            sequence.Marks.Start(time.GetTimestamp());
+            if (admission.Cached > admission.Device)
+            {
+                metrics.FromHost();
+            }
+
             if (StartRestore(sequence))
             {
                 scheduler.Start(sequence, SequenceState.Restoring);
@@ -70,7 +76,8 @@ sealed partial class Admissions(
         var sequence = (Sequence)job.Owner;
         var resident = sequence.Cache.Computed;
         var restored = job.Restored > resident;
-        metrics.Restored(job.Reason is null ? "restored" : restored ? "partial" : "rejected");
+        metrics.Restored(job.Reason is null ? "restored" : restored ? "partial" : "rejected", job);
+        sequence.Marks.Restore(time.GetTimestamp());
         Cost.Restored(job.Source.Name, job.Bytes, job.Elapsed);
         if (job.Reason is not null)
         {
@@ -124,7 +131,7 @@ sealed partial class Admissions(
         sequence.Existed = true;
         if (!Cost.IsWorth(source.Name, more, memory.Host.SizeOf(more)))
         {
-            metrics.Restored("skipped");
+            metrics.Skipped(source);
             sequence.CacheReason ??= $"computing was faster than reading from {source.Name}";
             return false;
         }

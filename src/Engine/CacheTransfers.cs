@@ -11,16 +11,19 @@ sealed class CacheTransfers(
 {
     const string Stopped = "the engine stops";
 
+    readonly BlobBuffers _buffers = new();
     readonly SemaphoreSlim _door = new(Limits.TransfersMax);
 
-    public async ValueTask<CacheChunk?> ExportAsync(CacheId cache, int first, bool int8, CancellationToken cancellationToken)
+    public async ValueTask<CacheChunk?> ExportAsync(
+        CacheId cache, int first, int most, bool int8, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfLessThan(most, memory.BlockTokens);
         ArgumentOutOfRangeException.ThrowIfNotEqual(first % memory.BlockTokens, 0, nameof(first));
         await _door.WaitAsync(cancellationToken);
         try
         {
-            return Export(cache, first, int8);
+            return Export(cache, first, most, int8);
         }
         finally
         {
@@ -85,12 +88,12 @@ sealed class CacheTransfers(
         _door.Release(Limits.TransfersMax);
     }
 
-    CacheChunk? Export(CacheId cache, int first, bool int8)
+    CacheChunk? Export(CacheId cache, int first, int most, bool int8)
     {
         CachePin? pin;
         lock (memory.Gate)
         {
-            pin = inbox.IsClosed ? null : memory.TryPin(cache, first);
+            pin = inbox.IsClosed ? null : memory.TryPin(cache, first, most);
         }
 
         if (pin is null)
@@ -101,10 +104,11 @@ sealed class CacheTransfers(
         try
         {
             var content = int8 ? KvContent.Int8 : pin.IsExact ? KvContent.Exact : KvContent.WasInt8;
-            var blob = GC.AllocateUninitializedArray<byte>(format.SizeOf(pin.Tokens.Length - first, content));
-            memory.Read(pin, content, KvBlob.Payload(blob));
-            format.Seal(blob, first, pin.Tokens.Span, content);
-            return new CacheChunk(first, pin.Tokens.Length - first, blob);
+            var buffer = _buffers.Rent(format.SizeOf(pin.Tokens.Length - first, content));
+            var blob = buffer.Memory;
+            memory.Read(pin, content, KvBlob.Payload(blob.Span));
+            format.Seal(blob.Span, first, pin.Tokens.Span, content);
+            return new CacheChunk(first, pin.Tokens.Length - first, blob, buffer);
         }
         finally
         {

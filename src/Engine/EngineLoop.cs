@@ -25,6 +25,7 @@ sealed partial class EngineLoop
     readonly float[] _raw;
     readonly Action<Sequence> _ended;
     bool _isStepping;
+    long _now;
 
     /// <param name="ended">Told when a sequence has ended.</param>
     public EngineLoop(
@@ -222,7 +223,8 @@ sealed partial class EngineLoop
 
     void Publish(TimeSpan elapsed)
     {
-        _metrics.Stepped(elapsed);
+        _metrics.Stepped(elapsed, _batch.Rows);
+        _now = _time.GetTimestamp();
         lock (_memory.Gate)
         {
             var plan = _scheduler.Planned;
@@ -269,7 +271,7 @@ sealed partial class EngineLoop
 
         sequence.Cache.Tokens.Add(token);
         sequence.Penalties?.Add(token);
-        _metrics.Generated();
+        _metrics.Generated(sequence.Marks, _now);
         var (logprob, top) = request.Logprobs ? _sampler.Logprobs(_raw, token, request.Sampling.TopLogprobs) : (0, null);
         sequence.Write(new TokenChunk { Kind = TokenChunkKind.Token, Token = token, Logprob = logprob, Top = top });
         if (sequence.IsStop(token) || sequence.Known == sequence.KnownMax)
@@ -345,12 +347,14 @@ sealed partial class EngineLoop
         sequence.Cancelled.Unregister();
         sequence.Suspended.Unregister();
         _scheduler.Finish(sequence);
+        _metrics.Ended(sequence, last, _time.GetTimestamp());
+        EngineTraces.Tell(sequence, last, _time);
         sequence.Write(last);
         sequence.Complete();
         _ended(sequence);
     }
 
-    void Report() => _metrics.Now(_scheduler.Active, _scheduler.Waiting.Count, _memory.Pool.Used, _memory.Host.BytesUsed);
+    void Report() => _metrics.Now(_scheduler.Active, _scheduler.Waiting.Count, _memory);
 
     [LoggerMessage(1, LogLevel.Error, "An engine step failed; its sequences end.")]
     partial void LogStepFailed(Exception e);

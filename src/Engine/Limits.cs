@@ -20,6 +20,10 @@ static partial class Limits
     /// <summary>Room reserved at once for a reply's ids; it grows if need be.</summary>
     public const int ReplyRoomTokens = 4096;
 
+    /// <summary>Memory of exported parts that is kept for the next ones, and from which size on.</summary>
+    public const long BlobBuffersKeptBytes = 64 << 20;
+    public const int BlobBufferBytesMin = 64 << 10;
+
     /// <summary>Exports and imports under way; more wait at the door.</summary>
     public const int TransfersMax = 64;
 
@@ -43,6 +47,9 @@ static partial class Limits
 
     /// <summary>Of so many restores that seem too slow, one is tried.</summary>
     public const int RestoreTriedEvery = 8;
+
+    /// <summary>Step groups that a trace tells of one reply.</summary>
+    public const int TraceGroupsMax = 128;
 
     public const int StopTokensMax = 256;
     public const int LogitBiasMax = 4096;

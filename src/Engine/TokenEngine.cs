@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Threading.Channels;
 using Hearth.Contracts;
@@ -18,6 +19,7 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
     readonly KvMemory _memory;
     readonly Inbox _inbox;
     readonly EngineMetrics _metrics;
+    readonly TimeProvider _time;
     readonly Restorer _restorer;
     readonly Thread _thread;
     readonly CacheTransfers _transfers;
@@ -34,18 +36,19 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         params IDisposable[] owned)
     {
         options.Validate();
-        (_options, _owned) = (options, [runner, .. owned]);
+        (_options, _owned, _time) = (options, [runner, .. owned], time);
         var context = Math.Min(model.ContextLength, runner.ContextLength);
         Model = model with { ContextLength = (int)Math.Min(context, (long)blocks.Count * blocks.BlockTokens) };
         _memory = new KvMemory(blocks, options.HostMemoryBytes);
         var format = new KvBlob(model.Fingerprint, blocks.BlockTokens, blocks.TokenBytes, blocks.Int8TokenBytes);
         _inbox = new Inbox(options.MaxQueue + options.MaxSequences);
-        _metrics = new EngineMetrics(model.Name, blocks.Count, blocks.BlockTokens, options.HostMemoryBytes);
+        _metrics = new EngineMetrics(model.Name, blocks.Count, blocks.BlockTokens, options.HostMemoryBytes, time);
         _restorer = new Restorer(
             format, _memory.Host, options.MaxSequences, time, job => _inbox.TryPost(new EngineMessage.Restored(job)));
         var scheduler = new Scheduler(options.MaxBatchTokens);
         var admissions = new Admissions(
-            _memory, scheduler, _metrics, options.MaxSequences, log, _restorer.TryStart, _ => Interlocked.Decrement(ref _queued));
+            _memory, scheduler, _metrics, options.MaxSequences, log, _restorer.TryStart, _ => Interlocked.Decrement(ref _queued),
+            time);
         _transfers = new CacheTransfers(_memory, scheduler, admissions, format, _inbox, Model.ContextLength);
         var loop = new EngineLoop(
             runner, _memory, options, _inbox, scheduler, admissions, _metrics, time, log, _ => End());
@@ -79,6 +82,8 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
 
     public bool IsFull => Volatile.Read(ref _queued) >= _options.MaxQueue;
 
+    public int MaxQueue => _options.MaxQueue;
+
     public int ChunkTokens => Limits.ChunkTokens;
 
     public int BlockTokens => _memory.BlockTokens;
@@ -109,7 +114,10 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         var tokens = new TokenList(request.Prompt.Span, Math.Min(room, Limits.ReplyRoomTokens));
         var cache = _memory.Create(request.Cache, request.Scope, tokens);
         var seed = request.Sampling.Seed ?? BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long)));
-        var sequence = new Sequence(Interlocked.Increment(ref _order), request, seed, cache, request.Prompt.Length + room);
+        var sequence = new Sequence(Interlocked.Increment(ref _order), request, seed, cache, request.Prompt.Length + room)
+        {
+            Marks = new SequenceMarks(_time.GetTimestamp(), EngineTraces.IsOn ? Activity.Current?.Context ?? default : default),
+        };
         Interlocked.Increment(ref _alive);
         sequence.Cancelled = request.Cancellation.UnsafeRegister(static inbox => ((Inbox)inbox!).Wake(), _inbox);
         sequence.Suspended = request.Suspension.UnsafeRegister(static inbox => ((Inbox)inbox!).Wake(), _inbox);
@@ -129,10 +137,13 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
     public CacheInfo DescribeCache(CacheId cache) => _memory.Describe(cache);
 
     public ValueTask<CacheChunk?> ExportAsync(CacheId cache, int first, CancellationToken cancellationToken) =>
-        _transfers.ExportAsync(cache, first, false, cancellationToken);
+        _transfers.ExportAsync(cache, first, Limits.ChunkTokens, false, cancellationToken);
+
+    public ValueTask<CacheChunk?> ExportPartAsync(CacheId cache, int first, int most, CancellationToken cancellationToken) =>
+        _transfers.ExportAsync(cache, first, most, false, cancellationToken);
 
     public ValueTask<CacheChunk?> ExportInt8Async(CacheId cache, int first, CancellationToken cancellationToken) =>
-        _transfers.ExportAsync(cache, first, true, cancellationToken);
+        _transfers.ExportAsync(cache, first, Limits.ChunkTokens, true, cancellationToken);
 
     public ValueTask<string?> ImportAsync(CacheId cache, string scope, ReadOnlyMemory<int> tokens, int first,
         ReadOnlyMemory<byte> blob, CancellationToken cancellationToken) =>

@@ -1,5 +1,6 @@
 using System.Net;
 using Hearth.Contracts;
+using Hearth.Gateway.Cluster;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -65,6 +66,7 @@ public static class GatewayHost
     {
         services.AddSingleton(options).AddSingleton(cluster).Replace(ServiceDescriptor.Singleton(time));
         services.AddSingleton<ApiKeyRing>().AddSingleton<TurnAdmission>().AddSingleton<GatewayMetrics>()
+            .AddSingleton(new ProcessRole(cluster is RoutedCluster ? "gateway" : "serve"))
             .AddSingleton<MetricsCollector>().AddSingleton<TurnDoor>().AddSingleton<TurnReply>();
         services.AddSingleton<ChatCompletions>().AddSingleton<Completions>().AddSingleton<Models>().AddSingleton<Tokens>()
             .AddSingleton<Leaving>().AddSingleton<Health>().AddSingleton<ConversationTurns>().AddSingleton<Admin>()

@@ -61,6 +61,9 @@ static class Limits
     /// <summary>Turns that wait at a silo from which on a conversation is not sent back to it for its cache alone.</summary>
     public const int WaitingToAvoid = 8;
 
+    /// <summary>How long a silo that had no room is not asked to take another conversation: its queue lasts longer.</summary>
+    public static readonly TimeSpan FullFor = TimeSpan.FromMilliseconds(50);
+
     /// <summary>Silos that are asked at once when conversations are listed.</summary>
     public const int AskedAtOnce = 16;
 
@@ -80,4 +83,7 @@ static class Limits
 
     /// <summary>Label sets of one metric; what comes after is counted as dropped.</summary>
     public const int SeriesMax = 1000;
+
+    /// <summary>A metric with at most so many possible label sets shows all of them from the start.</summary>
+    public const int SeriesAtStart = 64;
 }

@@ -11,6 +11,13 @@ static partial class Log
     public static partial void TurnDone(ILogger logger, string requestId, string operation, string outcome,
         int promptTokens, int cachedTokens, int completionTokens, long ms);
 
+    static readonly Func<ILogger, string, string, IDisposable?> s_turn =
+        LoggerMessage.DefineScope<string, string>("conversation {Conversation} turn {Turn}");
+
+    /// <summary>What everything that is logged for a turn says; its trace id comes from the request.</summary>
+    public static IDisposable? Scope(ILogger logger, TurnSubject subject) =>
+        s_turn(logger, subject.Conversation, subject.Turn);
+
     [LoggerMessage(2, LogLevel.Warning, "{RequestId} the client took nothing for {Seconds} s and was dropped")]
     public static partial void SlowClient(ILogger logger, string requestId, double seconds);
 

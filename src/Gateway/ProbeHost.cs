@@ -21,8 +21,10 @@ public static class ProbeHost
         logging(builder.Logging.ClearProviders());
         builder.WebHost.UseUrls([.. urls]).ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         builder.Services.AddSingleton(cluster).AddSingleton<Leaving>().AddSingleton<Health>()
-           .AddSingleton<MetricsCollector>().AddSingleton<MetricsPage>();
+           .AddSingleton(new ProcessRole("silo")).AddSingleton<MetricsCollector>().AddSingleton<MetricsPage>();
         var app = builder.Build();
+        // It counts from now on, not from the first look.
+        app.Services.GetRequiredService<MetricsCollector>();
         var health = app.Services.GetRequiredService<Health>();
         app.MapGet("/health/live", Health.LiveAsync);
         app.MapGet("/health/ready", health.ReadyAsync);

@@ -1,5 +1,6 @@
 using Hearth.Contracts;
 using Hearth.Grains.Replies;
+using Hearth.Grains.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Hearth.Grains;
@@ -11,6 +12,7 @@ static class CompletionRun
     public static async Task RunAsync(
         ModelCatalog models, string silo, CompletionTurn turn, LiveTurn live, TimeProvider time, ILogger logger)
     {
+        using var span = GrainTraces.Completion(turn, silo);
         try
         {
             var model = models.Require(turn.Model);
@@ -49,6 +51,7 @@ static class CompletionRun
             TurnLog.LogCompletionBroke(logger, turn.Id.Value, e);
             live.Fail(Failures.Broke);
         }
+        GrainTraces.End(span, live.Events);
     }
 
     /// <summary>A turn's first event, as the engine's first chunk gives it.</summary>

@@ -4,6 +4,7 @@ using Hearth.Contracts;
 using Hearth.Grains.Caches;
 using Hearth.Grains.Prompts;
 using Hearth.Grains.Replies;
+using Hearth.Grains.Telemetry;
 using Hearth.Grains.Transcripts;
 using Microsoft.Extensions.Logging;
 
@@ -83,9 +84,11 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
     /// <summary>Joins the turn of this id that waits or runs, or queues it. Thread-safe.
     /// Who gets a turn reads it, then leaves it.</summary>
     /// <param name="origin">Where it goes on, if another silo began it.</param>
+    /// <param name="place">Given back when the turn begins or ends, or is not queued.</param>
+    /// <param name="ahead">What <see cref="BeginAhead"/> gave for it.</param>
     /// <exception cref="GrainRefusedException">The mailbox is full, or this activation is ending.</exception>
     /// <exception cref="TurnFailedException">The id is in use for another turn.</exception>
-    public LiveTurn Join(ChatTurn turn, TurnOrigin origin)
+    public LiveTurn Join(ChatTurn turn, TurnOrigin origin, IDisposable? place = null, TurnRun? ahead = null)
     {
         lock (_turns)
         {
@@ -94,13 +97,16 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
                 if (live.Turn!.BodyHash != turn.BodyHash)
                     throw Conflict(turn.Id);
                 if (live.TryJoin())
+                {
+                    place?.Dispose();
                     return live;
+                }
             }
             turn = turn.Created == default ? turn with { Created = services.Time.GetUtcNow() } : turn;
-            live = new LiveTurn(turn, Context.Lease, services.Time);
+            live = ahead?.Live ?? new LiveTurn(turn, Context.Lease, services.Time, place);
             live.TryJoin();
             var run = _claims.Claim(turn.Id, () =>
-                Context.CallAsync(() => _gate.RunAsync(() => RunAsync(new TurnRun(this, turn, live, origin)))));
+                Context.CallAsync(() => _gate.RunAsync(() => RunAsync(ahead ?? new TurnRun(this, turn, live, origin)))));
             if (run.IsFaulted)
                 throw run.Exception.InnerException!;
             _turns.Remove(turn.Id);
@@ -224,12 +230,25 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
         }
     }
 
-    /// <summary>The prompt that was made ready for this turn; once.</summary>
-    internal TurnPrompt? ReadyFor(ChatTurn turn)
+    /// <summary>The prompt that was made ready for this turn.</summary>
+    internal TurnPrompt? Ready(ChatTurn turn) => _ready is var (id, prompt) && id == turn.Id ? prompt : null;
+
+    internal TurnPrompt? TakeReady(ChatTurn turn)
     {
-        var ready = _ready is var (id, prompt) && id == turn.Id ? prompt : null;
+        var ready = Ready(turn);
         _ready = null;
         return ready;
+    }
+
+    /// <summary>Lets the engine go on with a turn that runs elsewhere, before the conversation is this silo's.</summary>
+    /// <returns>To be joined when it is, else to be ended.</returns>
+    internal TurnRun BeginAhead(ChatTurn turn, TurnOrigin origin)
+    {
+        if (Ready(turn) is null)
+            MakeReady(turn);
+        var run = new TurnRun(this, turn, new LiveTurn(turn, Context.Lease, services.Time), origin);
+        run.BeginAhead();
+        return run;
     }
 
     /// <summary>Asks, once per activation, whether the silo that had the conversation before still holds more of its cache than
@@ -284,7 +303,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
         lock (_turns)
             all = [.. _turns.Values];
         // What another activation has may go on there.
-        var cause = reason == DeactivationReason.Fenced ? Failures.Elsewhere : Failures.Cancelled;
+        var cause = reason == DeactivationReason.Fenced ? CancelCause.Fenced : CancelCause.Interrupted;
         foreach (var turn in all)
             turn.Cancel(cause);
         _claims.End();
@@ -435,6 +454,14 @@ sealed record ConversationServices(
 
 static partial class TurnLog
 {
+    static readonly Func<ILogger, string, string, string, string, IDisposable?> _scope =
+        LoggerMessage.DefineScope<string, string, string, string>(
+            "conversation {Conversation} turn {Turn} silo {Silo} trace {TraceId}");
+
+    /// <summary>What everything that is logged for a turn says.</summary>
+    public static IDisposable? Scope(ILogger logger, GrainId grain, ChatTurn turn, string silo) =>
+        _scope(logger, grain.ToString(), turn.Id.Value, silo, GrainTraces.IdOf(turn.Trace));
+
     [LoggerMessage(EventId = 206, Level = LogLevel.Information, Message = "The store does not tell who owns {Grain}: {Reason}")]
     public static partial void LogOwnerUnknown(ILogger logger, GrainId grain, string reason);
 

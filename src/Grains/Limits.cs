@@ -54,8 +54,11 @@ public static class Limits
     public const int MoveWaits = 50;
     public static readonly TimeSpan MoveWait = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>Parts of a cache on their way that the target has not answered: one travels while one is taken.</summary>
-    public const int MovePartsAhead = 2;
+    /// <summary>One part of a moving cache: small enough to stay in a processor's cache from copy to copy.</summary>
+    public const int MovePartBytes = 4 << 20;
+
+    /// <summary>Parts on their way that the target has not answered: some travel while one is taken.</summary>
+    public const int MovePartsAhead = 4;
 
     /// <summary>How long a target asks the store whether a source that fell silent has handed over, and the time
     /// between.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Hearth.Actors;
 using Hearth.Actors.Membership;
@@ -8,6 +9,7 @@ using Hearth.Grains.Caches;
 using Hearth.Grains.Migration;
 using Hearth.Grains.Prompts;
 using Hearth.Grains.Replies;
+using Hearth.Grains.Telemetry;
 using Hearth.Grains.Transcripts;
 using Microsoft.Extensions.Logging;
 
@@ -66,7 +68,8 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     public ClusterStatus Status => _services.Models.Status(_stopping);
 
     public IAsyncEnumerable<TurnEvent> RunTurnAsync(ChatTurn turn, CancellationToken cancellationToken) =>
-        ReadAsync(() => JoinAsync(turn, [], cancellationToken), 0, [], () => ValueTask.FromResult(false), cancellationToken);
+        ReadAsync(() => JoinAsync(turn with { Trace = turn.Trace ?? Activity.Current?.Id }, [], turn.IsIdDrawn, cancellationToken),
+            0, [], () => ValueTask.FromResult(false), cancellationToken);
 
     public IAsyncEnumerable<TurnEvent> AttachTurnAsync(TenantId tenant, ConversationId conversation, TurnId turn, int fromEvent,
         CancellationToken cancellationToken) =>
@@ -96,17 +99,24 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
             throw new TurnFailedException(new TurnFailure(TurnError.InvalidRequest, silo is null
                 ? "No other silo can take the conversation now." : $"There is no silo {silo}.", "silo"));
         }
-        if (target.Id != _host.Silo && await MoveAsync(grain, target, cancellationToken) is { Silo: null, Reason: var reason })
+        if (target.Id != _host.Silo && await MoveAsync(grain, target, "asked", cancellationToken) is { Silo: null, Reason: var reason })
             throw new TurnFailedException(TurnError.Overloaded, $"The conversation stays where it is: {reason}.");
         return await DescribeConversationAsync(tenant, id, cancellationToken);
     });
 
-    async Task<MoveResult> MoveAsync(ConversationGrain grain, SiloEntry target, CancellationToken cancellationToken)
+    /// <param name="reason">drain, balance or asked.</param>
+    async Task<MoveResult> MoveAsync(
+        ConversationGrain grain, SiloEntry target, string reason, CancellationToken cancellationToken)
     {
         await _movesOut.WaitAsync(cancellationToken);
         try
         {
-            return await new MigrationSource(grain, _host.Silo, target, _peers!.Network).RunAsync(cancellationToken);
+            using var span = GrainTraces.Move(grain, _host.Silo, target.Id, reason);
+            var (running, began) = (grain.Current is not null, _services.Time.GetTimestamp());
+            var result = await new MigrationSource(grain, _host.Silo, target, _peers!.Network).RunAsync(cancellationToken);
+            GrainMetrics.Moved(result.Result, reason, running, _services.Time.GetElapsedTime(began), result.Pause);
+            span?.SetTag("hearth.result", result.Result);
+            return result;
         }
         finally
         {
@@ -250,7 +260,7 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     {
         _stopping = true;
         _host.Close("The silo is being drained.");
-        return Evacuation().DrainAsync(progress, cancellationToken);
+        return Evacuation("drain").DrainAsync(progress, cancellationToken);
     }
 
     /// <summary>Conversations that have been here long enough to be moved for balance.</summary>
@@ -259,9 +269,10 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     /// <summary>Moves some conversations to a silo that has more room, for balance.</summary>
     /// <returns>How many went.</returns>
     public Task<int> MoveSomeAsync(int count, SiloEntry target, CancellationToken cancellationToken) =>
-        Evacuation().MoveSomeAsync(count, target, cancellationToken);
+        Evacuation("balance").MoveSomeAsync(count, target, cancellationToken);
 
-    Evacuation Evacuation() => new(_host, _services, _peers, MoveAsync);
+    Evacuation Evacuation(string reason) => new(
+        _host, _services, _peers, (grain, target, cancellationToken) => MoveAsync(grain, target, reason, cancellationToken));
 
     public async ValueTask DisposeAsync()
     {
@@ -313,33 +324,49 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
 
     /// <summary>Joins a turn, or begins it.</summary>
     /// <param name="shown">What its reader has seen of it, from the first event on: it goes on there.</param>
-    internal async Task<Joined> JoinAsync(ChatTurn turn, IReadOnlyList<TurnEvent> shown, CancellationToken cancellationToken)
+    /// <param name="isNew">Nobody can have begun it.</param>
+    internal async Task<Joined> JoinAsync(
+        ChatTurn turn, IReadOnlyList<TurnEvent> shown, bool isNew, CancellationToken cancellationToken)
+    {
+        EngineDoor.Place? place = null;
+        try
+        {
+            var (id, model) = (GrainOf(turn.Tenant, turn.Conversation), _services.Models.Require(turn.Model));
+            place = shown.Count == 0 ? model.Door.TryEnter() : null;
+            if (place is null && shown.Count == 0 && await IsUnknownAsync(id, turn.Id, isNew, cancellationToken))
+                return new Joined(Failures.NoRoom);
+            var origin = TurnOrigin.New with { Shown = shown };
+            return new Joined(await ActivateAsync(id, grain => grain.Join(turn, origin, place), cancellationToken));
+        }
+        catch (Exception e)
+        {
+            place?.Dispose();
+            if (e is OperationCanceledException || Failures.Of(e) is not { } failure)
+                throw;
+            return new Joined(failure);
+        }
+    }
+
+    /// <summary>Does it with the conversation's activation, or the next one if that has just been collected.</summary>
+    async Task<LiveTurn> ActivateAsync(GrainId id, Func<ConversationGrain, LiveTurn> join, CancellationToken cancellationToken)
     {
         for (var tries = 1; ; tries++)
         {
             try
             {
-                var (id, model) = (GrainOf(turn.Tenant, turn.Conversation), _services.Models.Require(turn.Model));
-                if (model.Engine.IsFull && shown.Count == 0 && await IsNewAsync(id, turn.Id, cancellationToken))
-                    return new Joined(Failures.NoRoom);
-                var grain = await _host.ActivateAsync(id, cancellationToken);
-                return new Joined(grain.Join(turn, TurnOrigin.New with { Shown = shown }));
+                return join(await _host.ActivateAsync(id, cancellationToken));
             }
             catch (GrainRefusedException e) when (e.Kind == RefusalKind.Gone && tries < Limits.ActivationTries)
             {
-            }
-            catch (Exception e) when (e is not OperationCanceledException && Failures.Of(e) is not null)
-            {
-                return new Joined(Failures.Of(e)!);
             }
         }
     }
 
     /// <summary>Whether nobody has begun the turn: to refuse it then costs no activation, and leaves nothing in
     /// the store.</summary>
-    async ValueTask<bool> IsNewAsync(GrainId id, TurnId turn, CancellationToken cancellationToken) =>
+    async ValueTask<bool> IsUnknownAsync(GrainId id, TurnId turn, bool isNew, CancellationToken cancellationToken) =>
         _host.Find(id)?.Knows(turn) != true
-            && await _services.Store.FindOperationAsync(id, turn.Value, cancellationToken) is null;
+            && (isNew || await _services.Store.FindOperationAsync(id, turn.Value, cancellationToken) is null);
 
     /// <summary>Joins a turn that runs or waits; or reads it, if it is committed; or runs it as it was recorded, if its owner
     /// is dead.</summary>
@@ -355,9 +382,10 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
             switch (stored?.Status)
             {
                 case OperationStatus.Committed:
+                    GrainMetrics.Replayed();
                     return new Joined([.. TurnRecord.FromBytes(stored.Result ?? []).Select(TurnRecord.Replayed)]);
                 case OperationStatus.Pending when StoredTurn.Of(stored) is { } recorded:
-                    return await JoinAsync(recorded, [], cancellationToken);
+                    return await JoinAsync(recorded, [], false, cancellationToken);
                 case OperationStatus.Cancelled:
                     return new Joined(Failures.Cancelled);
                 case null when await FindOwnerElsewhereAsync(id) is { } silo:

@@ -14,6 +14,8 @@ public sealed record ServedModel(ITokenEngine Engine, Tokenizer Tokenizer, ChatT
 
     public ModelCard Card => Engine.Model;
 
+    internal EngineDoor Door { get; } = new(Engine);
+
     /// <summary>Reads tokenizer and chat template from the checkpoint's directory.</summary>
     /// <exception cref="TokenizerException">A file is missing or not sound, or gives no tokens.</exception>
     /// <exception cref="TemplateException">The template is not sound, or fails on a greeting.</exception>
@@ -125,6 +127,8 @@ public sealed class ModelCatalog
         BlockTokens = b.BlockTokens,
         HostBytesUsed = a.HostBytesUsed + b.HostBytesUsed,
         HostBytesTotal = a.HostBytesTotal + b.HostBytesTotal,
+        CachesOnDevice = a.CachesOnDevice + b.CachesOnDevice,
+        CachesInHost = a.CachesInHost + b.CachesInHost,
         PromptTokens = a.PromptTokens + b.PromptTokens,
         CachedTokens = a.CachedTokens + b.CachedTokens,
         GeneratedTokens = a.GeneratedTokens + b.GeneratedTokens,

@@ -4,6 +4,7 @@ using Hearth.Actors.Storage;
 using Hearth.Contracts;
 using Hearth.Grains.Prompts;
 using Hearth.Grains.Replies;
+using Hearth.Grains.Telemetry;
 using Hearth.Grains.Transcripts;
 using Hearth.Text;
 
@@ -25,8 +26,10 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
 {
     readonly ConversationServices _services = grain.Services;
     ChatTurn _turn = given;
+    readonly long _joined = grain.Services.Time.GetTimestamp();
     ChoiceSet? _choices;
     int[] _prompt = [];
+    bool _isReplay;
 
     public LiveTurn Live => live;
 
@@ -46,7 +49,49 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
     public int[] KnownTokens =>
         [.. Volatile.Read(ref _prompt), .. live.Events.OfType<TurnDelta>().Where(d => d.Choice == 0).SelectMany(d => d.Tokens)];
 
+    /// <summary>Lets the engine go on with what another silo began, before this one has the conversation: not a word of it
+    /// leaves before <see cref="RunAsync"/>, which may never come.</summary>
+    public void BeginAhead()
+    {
+        try
+        {
+            if (grain.Ready(_turn) is not { } prompt || !Fits(prompt.Tokens))
+                return;
+            _choices = ChoicesOf(_services.Models.Require(_turn.Model), prompt, before: null);
+            _choices.BeginAhead(grain.Gate.Suspension, live.Cancellation);
+        }
+        catch (Exception e) when (Failures.Of(e) is not null)
+        {
+            _choices = null; // The turn will say so itself.
+        }
+    }
+
+    /// <summary>Ends what was begun ahead; returns when the engine has let go of it.</summary>
+    public async Task EndAheadAsync()
+    {
+        live.Cancel();
+        if (_choices is not null)
+            await _choices.EndAheadAsync();
+    }
+
     public async Task RunAsync()
+    {
+        using var scope = TurnLog.Scope(_services.Logger, grain.Context.Id, _turn, grain.Context.Silo);
+        using var span = GrainTraces.Turn(_turn, grain.Context, origin, _services.Time.GetElapsedTime(_joined));
+        try
+        {
+            await RunToEndAsync();
+        }
+        finally
+        {
+            var events = live.Events;
+            GrainTraces.End(span, events);
+            if (!_isReplay)
+                GrainMetrics.Ended(events.LastOrDefault(), events.OfType<TurnStarted>().FirstOrDefault()?.Cache);
+        }
+    }
+
+    async Task RunToEndAsync()
     {
         var begun = origin.IsBegun;
         try
@@ -70,6 +115,11 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
                 grain.Unended.Add(new UnendedTurn(_turn.Id, OperationStatus.Failed)); // it may be there, or come late
             live.Fail(failure);
         }
+        finally
+        {
+            if (_choices is not null)
+                await _choices.EndAheadAsync();
+        }
     }
 
     TurnFailure? FailureOf(Exception e) => e is OperationCanceledException ? live.Cause : Failures.Of(e);
@@ -79,12 +129,15 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
     {
         var position = new TurnPosition(grain.State.Turns, grain.Entries.Count);
         _turn = _turn with { BeganAt = position };
+        using var step = GrainTraces.Step("begin");
         await grain.Context.HeldAsync();
         var begun = await _services.Store.BeginAsync(grain.Context.Id, grain.Context.Fence, _turn.Id.Value, _turn.BodyHash,
             JsonSerializer.SerializeToUtf8Bytes(_turn, ContractsJson.Default.ChatTurn), live.Cancellation);
         switch (begun.Outcome)
         {
             case BeginOutcome.Committed:
+                _isReplay = true;
+                GrainMetrics.Replayed();
                 foreach (var e in TurnRecord.FromBytes(begun.Result ?? []))
                     live.Append(TurnRecord.Replayed(e));
                 return false;
@@ -96,7 +149,9 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
             case BeginOutcome.TakenOver or BeginOutcome.Pending:
                 // What was shown of it was made from the turn as it came first: a repeated request differs in its time.
                 var stored = await _services.Store.FindOperationAsync(grain.Context.Id, _turn.Id.Value, live.Cancellation);
-                _turn = StoredTurn.Of(stored) ?? _turn;
+                _turn = (StoredTurn.Of(stored) ?? _turn) with { Trace = _turn.Trace };
+                if (begun.Outcome == BeginOutcome.TakenOver)
+                    GrainMetrics.TakenOver();
                 if (_turn.BeganAt != position)
                     live.BeginAnew();
                 return true;
@@ -107,24 +162,34 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
 
     async Task ReplyAsync(ServedModel model)
     {
-        var (plan, segments, prompt) = grain.ReadyFor(_turn) ?? TurnPrompt.Of(grain, _turn, model, live.Cancellation);
+        var made = grain.TakeReady(_turn) ?? TurnPrompt.Of(grain, _turn, model, live.Cancellation);
+        var (plan, segments, prompt) = made;
         Volatile.Write(ref _prompt, prompt);
-        // A beginning that was made from another history cannot go on as what it would have become.
-        if (origin.Shown is [TurnStarted shown, ..] && shown.PromptTokens != prompt.Length)
+        if (!Fits(prompt))
             throw new TurnFailedException(Failures.Overtaken);
         _services.Prefixes.Saw(PrefixKey.Of(_turn.Tenant, _turn.Model, _turn.CacheSalt,
             [.. grain.Entries.Take(plan.Keep).Select(e => e.Item).Concat(plan.Added).Take(PrefixKey.ItemsMax)]));
 
         await grain.Spiller.StopAsync(finish: false);
         var before = await grain.AskPreviousSiloAsync(model, live.Cancellation);
-        _choices = new ChoiceSet(model, _turn.Generation, RequestFor(model, prompt, before?.Spill), live.Append,
-            admitted => Started(prompt, admitted, knownBefore: plan.Keep > 0), _services.Time);
-        _choices.Prime(origin.Shown, origin.Held);
+        _choices ??= ChoicesOf(model, made, before?.Spill);
         while (!await _choices.RunAsync(grain.Gate.Suspension, live.Cancellation))
             await grain.Gate.YieldAsync();
         await CommitAsync(model, plan, segments, prompt, _choices.Replies);
         grain.Spiller.Start(model, grain.Cache, grain.Tokens);
         _ = before?.Peer.DropAsync();
+    }
+
+    /// <summary>A beginning that was made from another history cannot go on as what it would have become.</summary>
+    bool Fits(int[] prompt) => origin.Shown is not [TurnStarted shown, ..] || shown.PromptTokens == prompt.Length;
+
+    /// <exception cref="TurnFailedException">This silo's model would have shown another text.</exception>
+    ChoiceSet ChoicesOf(ServedModel model, TurnPrompt made, ICacheSpill? before)
+    {
+        var choices = new ChoiceSet(model, _turn.Generation, RequestFor(model, made.Tokens, before), live.Append,
+            admitted => Started(made.Tokens, admitted, knownBefore: made.Plan.Keep > 0), _services.Time);
+        choices.Prime(origin.Shown, origin.Held);
+        return choices;
     }
 
     /// <summary>What the engine has never seen may be an old conversation all the same, whose cache is gone.</summary>
@@ -156,6 +221,7 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
     async Task CommitAsync(
         ServedModel model, HistoryPlan plan, IReadOnlyList<TextSegment> segments, int[] prompt, IReadOnlyList<Reply> replies)
     {
+        using var step = GrainTraces.Step("commit");
         var reply = replies[0];
         var anchors = reply.Exact
             ? ExactPrompt.AnchorsAfter(

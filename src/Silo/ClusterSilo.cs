@@ -4,6 +4,7 @@ using System.Text.Json;
 using Hearth.Actors;
 using Hearth.Actors.History;
 using Hearth.Actors.Membership;
+using Hearth.Actors.Metrics;
 using Hearth.Actors.Placement;
 using Hearth.Actors.Storage;
 using Hearth.Actors.Storage.Redis;
@@ -19,6 +20,8 @@ namespace Hearth.Silo;
 /// when its weights are read, as Active when it serves. Down: Draining, everything handed on, out of the table.</summary>
 public sealed class ClusterSilo : IAsyncDisposable
 {
+    const string Device = "cpu";
+
     readonly ClusterSiloOptions _options;
     readonly TimeProvider _time;
     readonly ILogger _logger;
@@ -29,6 +32,8 @@ public sealed class ClusterSilo : IAsyncDisposable
     readonly TcpPeerNetwork _network;
     readonly ModelHost _model;
     readonly LocalCluster _cluster;
+    readonly SiloMetrics _metrics;
+    readonly MembershipMetrics _membership;
     readonly Placer _placer;
     readonly TaskCompletionSource _drainAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly CancellationTokenSource _stop = new();
@@ -54,6 +59,8 @@ public sealed class ClusterSilo : IAsyncDisposable
             _model.Catalog, time, loggers.CreateLogger("Hearth.Grains"), options.ReadSpill(),
             new SiloPeers { Network = _network, Find = Find, Choose = (model, except) => _placer.Place(model, 0, except) });
         _member.Revalidate = RevalidateAsync;
+        (_metrics, _membership) = (new SiloMetrics(_cluster), new MembershipMetrics(_watcher));
+        _metrics.Join(_member, _cluster, () => Id, Device);
     }
 
     /// <summary>Name and generation: another one after the cluster's store came back without this silo.</summary>
@@ -121,7 +128,8 @@ public sealed class ClusterSilo : IAsyncDisposable
         try
         {
             await _member.SetStatusAsync(SiloStatus.Draining, end.Token);
-            await _cluster.DrainAsync(null, end.Token);
+            var report = await _cluster.DrainAsync(null, end.Token);
+            SiloLog.Drained(_logger, report.Moved, report.Released);
         }
         catch (Exception e) when (e is OperationCanceledException or StoreException or LeaseLostException)
         {
@@ -148,6 +156,8 @@ public sealed class ClusterSilo : IAsyncDisposable
         await _model.DisposeAsync();
         await _store.DisposeAsync();
         _history?.Dispose();
+        _metrics.Dispose();
+        _membership.Dispose();
     }
 
     async Task JoinAsync(ModelCard card, CancellationToken cancellationToken)
@@ -157,7 +167,7 @@ public sealed class ClusterSilo : IAsyncDisposable
             new PeerServerOptions { Listen = _options.Listen, Identity = _options.Identity, Time = _time }, handlers);
         var version = typeof(ClusterSilo).Assembly
             .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
-        var description = new SiloDescription(Environment.ProcessId, "cpu", version.Split('+')[0], [card]);
+        var description = new SiloDescription(Environment.ProcessId, Device, version.Split('+')[0], [card]);
         await _member.JoinAsync(
             new SiloEntry(Id, Address, SiloStatus.Joining,
                 JsonSerializer.Serialize(description, ContractsJson.Default.SiloDescription)), cancellationToken);
@@ -214,6 +224,12 @@ static partial class SiloLog
 
     [LoggerMessage(304, LogLevel.Information, "Drained: {Moved} conversations moved, {Released} left to the store")]
     public static partial void Drained(ILogger logger, int moved, int released);
+
+    [LoggerMessage(305, LogLevel.Information, "{Count} conversations without a turn for {Retention} were removed")]
+    public static partial void Expired(ILogger logger, int count, TimeSpan retention);
+
+    [LoggerMessage(306, LogLevel.Warning, "Old conversations could not be removed ({Reason}); it is tried again in an hour")]
+    public static partial void ExpireFailed(ILogger logger, string reason);
 
     [LoggerMessage(302, LogLevel.Warning, "The cluster could not be told that this silo leaves: {Reason}")]
     public static partial void LeftSilently(ILogger logger, string reason);

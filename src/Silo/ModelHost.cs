@@ -24,9 +24,6 @@ sealed class ModelHost : IAsyncDisposable
 
     public ModelCatalog Catalog { get; } = new();
 
-    /// <summary>The engine's load; nothing before there is one.</summary>
-    public EngineLoad Load => Volatile.Read(ref _engine)?.Load ?? new EngineLoad();
-
     /// <summary>Reads the weights and starts the engine.</summary>
     /// <param name="progress">Bytes of weights read, and all of them; called from several threads, one at a time.</param>
     /// <exception cref="SiloException">The checkpoint cannot be served.</exception>

@@ -13,6 +13,9 @@ public sealed class SiloHost : IAsyncDisposable
     readonly EmbeddedStore _store;
     readonly ModelHost _model;
     readonly LocalCluster _cluster;
+    readonly CancellationTokenSource _stop = new();
+    readonly Task _expiring;
+    readonly SiloMetrics _metrics;
 
     SiloHost(SiloOptions options, EmbeddedStore store, ILoggerFactory loggers, TimeProvider time)
     {
@@ -21,6 +24,10 @@ public sealed class SiloHost : IAsyncDisposable
             // The store's lock proves that whoever wrote an ownership into it before is gone.
             new GrainHostOptions { Silo = options.Name, SiloIsGone = (_, _) => ValueTask.FromResult(true) },
             store.Grains, store.Blobs, _model.Catalog, time, loggers.CreateLogger("Hearth.Grains"));
+        _expiring = options.Retention is { } retention
+            ? new RetentionLoop(store, retention, time, loggers.CreateLogger("Hearth.Silo")).RunAsync(_stop.Token)
+            : Task.CompletedTask;
+        _metrics = new SiloMetrics(_cluster);
     }
 
     public ICluster Cluster => _cluster;
@@ -42,8 +49,12 @@ public sealed class SiloHost : IAsyncDisposable
     /// <summary>Running turns end, caches are written, then everything is let go.</summary>
     public async ValueTask DisposeAsync()
     {
+        await _stop.CancelAsync();
+        await _expiring;
         await _cluster.DisposeAsync();
         await _model.DisposeAsync();
         _store.Dispose();
+        _stop.Dispose();
+        _metrics.Dispose();
     }
 }

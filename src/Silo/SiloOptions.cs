@@ -11,6 +11,9 @@ public sealed record SiloOptions
     /// <summary>Where transcripts, the directory and spilled caches are kept.</summary>
     public required string DataDirectory { get; init; }
 
+    /// <summary>How long a conversation is kept after its last turn; null for ever.</summary>
+    public TimeSpan? Retention { get; init; }
+
     /// <summary>Most bytes of caches on disk; the oldest go first.</summary>
     public long SpillBytesMax { get; init; } = 16L << 30;
 }

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using Hearth.Cluster.Tests.Faults;
+using Hearth.Tests.Shared;
 using Hearth.Cluster.Tests.Rig;
 using Xunit;
 

@@ -1,4 +1,4 @@
-using Hearth.Cluster.Tests.Faults;
+using Hearth.Tests.Shared;
 using Hearth.Cluster.Tests.Rig;
 using Xunit;
 

@@ -67,11 +67,15 @@ sealed class Mover(TokenRequest whole)
     /// <returns>False when all but a part of a block is copied, or the target refuses.</returns>
     async Task<bool> CopyPartAsync(TokenEngine source, TokenEngine target, ChannelReader<TokenChunk> chunks)
     {
-        if (_copied < 0 || await source.ExportAsync(whole.Cache, _copied, Stop) is not { } part)
+        // Parts of one block, of a few, and of whole chunks.
+        var most = (1 << (_copied / source.BlockTokens % 7)) * source.BlockTokens;
+        using var part = _copied < 0 ? null : await source.ExportPartAsync(whole.Cache, _copied, most, Stop);
+        if (part is null)
         {
             return false;
         }
 
+        Assert.InRange(part.Tokens, 1, most);
         Take(chunks);
         var known = _known.Take(_copied + part.Tokens).ToArray();
         var refusal = await target.ImportAsync(whole.Cache, whole.Scope, known, _copied, part.Blob, Stop);

@@ -141,6 +141,66 @@ public sealed class ChatStreamTests
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AStreamThatWaitsForItsTurnIsKeptOpen(bool fails)
+    {
+        var (time, goOn) = (new ManualTime(), new TaskCompletionSource());
+        await using var server = await GatewayServer.StartAsync(time: time);
+        server.Cluster.Play = (_, _) => Waiting(goOn.Task, fails);
+        var asked = server.ChatAsync(
+            """{"model":"demo","stream":true,"conversation":"conv_1","messages":[{"role":"user","content":"Hi"}]}""",
+            ("Idempotency-Key", "turn_1"));
+        await time.ArmedAsync(TestContext.Current.CancellationToken);
+        Assert.False(asked.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(15));
+        using var reply = await asked;
+        Assert.Equal("200 text/event-stream", $"{(int)reply.StatusCode} {reply.Content.Headers.ContentType}");
+        Assert.Equal(("conv_1", "turn_1"), (reply.Header("x-hearth-conversation"), reply.Header("x-hearth-turn")));
+        Assert.False(reply.Headers.Contains("x-hearth-silo"));
+        await time.ArmedAsync(TestContext.Current.CancellationToken);
+        time.Advance(TimeSpan.FromSeconds(15));
+        goOn.SetResult();
+
+        var (text, broken) = await ReadUntilBrokenAsync(reply);
+        Assert.Matches("^(: ping\n\n){1,2}data: ", text);
+        Assert.Equal(fails, broken);
+        var end = Chunk("""{"index":0,"delta":{"content":"late"},"logprobs":null,"finish_reason":null}""")
+            + Chunk("""{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}""") + "data: [DONE]\n\n";
+        Assert.EndsWith(fails ? "\"code\":\"overloaded\"}}\n\n" : end, Regex.Replace(text, "chatcmpl-[0-9a-f]{32}", "ID"),
+            StringComparison.Ordinal);
+
+        static async IAsyncEnumerable<TurnEvent> Waiting(Task start, bool fails)
+        {
+            await start;
+            foreach (var happened in fails ? [ScriptedCluster.Failed(TurnError.Overloaded)] : ScriptedCluster.Reply("late"))
+            {
+                yield return happened;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task AWholeReplyThatWaitsSaysNothingBefore()
+    {
+        var (time, goOn) = (new ManualTime(), new TaskCompletionSource());
+        await using var server = await GatewayServer.StartAsync(time: time);
+        server.Cluster.Play = (_, _) => Waiting(goOn.Task);
+        var asked = server.ChatAsync(GatewayServer.Hello);
+        await server.Cluster.EnteredAsync(TestContext.Current.CancellationToken);
+        time.Advance(TimeSpan.FromMinutes(5));
+        goOn.SetResult();
+        using var reply = await asked;
+        Assert.Equal((503, "overloaded", null), await reply.ErrorAsync());
+
+        static async IAsyncEnumerable<TurnEvent> Waiting(Task start)
+        {
+            await start;
+            yield return ScriptedCluster.Failed(TurnError.Overloaded);
+        }
+    }
+
     [Fact]
     public async Task ObfuscationHidesTheLengthOfShortText()
     {

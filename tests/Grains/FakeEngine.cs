@@ -23,6 +23,7 @@ sealed class FakeEngine(ModelCard model) : ITokenEngine
 
     public TurnError Refusal { get; set; }
     public bool IsFull => Refusal == TurnError.Overloaded;
+    public int MaxQueue { get; set; } = int.MaxValue;
 
     /// <summary>Why parts are not taken; null if they are.</summary>
     public string? ImportRefusal { get; set; }

@@ -24,6 +24,12 @@ sealed class FaultyStore(IGrainStore inner) : IGrainStore
     /// <summary>Awaited before each commit.</summary>
     public Func<GrainId, Task> BeforeCommit { get; set; } = _ => Task.CompletedTask;
 
+    /// <summary>Awaited before each turn is recorded as pending.</summary>
+    public Func<Task> BeforeBegin { get; set; } = () => Task.CompletedTask;
+
+    /// <summary>Awaited before each hand-over.</summary>
+    public Func<Task> BeforeHandOver { get; set; } = () => Task.CompletedTask;
+
     /// <summary>What happens to each hand-over: null lets it pass, else it fails with this, having written or not.</summary>
     public Func<(StoreException Failure, bool Written)?> HandOverFault { get; set; } = () => null;
 
@@ -53,6 +59,7 @@ sealed class FaultyStore(IGrainStore inner) : IGrainStore
     public async ValueTask<AcquireResult> HandOverAsync(GrainId grain, Fence fence, string silo, string activation, string? pending,
         CancellationToken cancellationToken)
     {
+        await BeforeHandOver();
         var fault = HandOverFault();
         if (fault is not { Written: false })
         {
@@ -69,10 +76,13 @@ sealed class FaultyStore(IGrainStore inner) : IGrainStore
     public ValueTask<StoredOperation?> FindOperationAsync(GrainId grain, string operation, CancellationToken cancellationToken) =>
         inner.FindOperationAsync(grain, operation, cancellationToken);
 
-    public ValueTask<BeginResult> BeginAsync(
+    public async ValueTask<BeginResult> BeginAsync(
         GrainId grain, Fence fence, string operation, string hash, ReadOnlyMemory<byte> request,
-        CancellationToken cancellationToken) =>
-        inner.BeginAsync(grain, fence, operation, hash, request, cancellationToken);
+        CancellationToken cancellationToken)
+    {
+        await BeforeBegin();
+        return await inner.BeginAsync(grain, fence, operation, hash, request, cancellationToken);
+    }
 
     public async ValueTask<WriteOutcome> EndAsync(
         GrainId grain, Fence fence, string operation, OperationStatus status, CancellationToken cancellationToken)

@@ -142,6 +142,31 @@ public sealed class MigrationTests
         await CheckAsync(silos, "c1", owner: written ? 1 : 0);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task TheTargetsEngineGoesOnBeforeTheConversationIsItsOwnAndNobodySeesIt(bool handedOver)
+    {
+        await using var silos = new Silos(2);
+        Talk(silos);
+        var baseline = await silos.FollowAsync(TurnOf(1, "baseline"), silos[1]);
+        var ahead = new TaskCompletionSource();
+        silos[1].Engine.BeforeToken = (request, at) =>
+        {
+            if (at == 7 && request.Cache.Value == "local/c1")
+                ahead.TrySetResult();
+            return Task.CompletedTask;
+        };
+        silos[0].Store.BeforeHandOver = () => ahead.Task.WaitAsync(Stop);
+        silos[0].Store.HandOverFault = () => handedOver ? null : (new StoreException("no answer"), false);
+        var move = MoveAt(silos, "c1", 5);
+        Same(baseline, await silos.FollowAsync(TurnOf(1, "c1"), silos[0]));
+        await SettledAsync(await move.Task);
+        await CheckAsync(silos, "c1", owner: handedOver ? 1 : 0);
+        Assert.Single(silos[1].Engine.Requests, r => r.Cache.Value == "local/c1");
+        Assert.Equal(handedOver ? 0 : 1, silos[1].Engine.Cancelled);
+    }
+
     [Fact]
     public async Task ATargetThatRefusesTheCacheGetsTheConversationAllTheSame()
     {

@@ -57,6 +57,9 @@ sealed class Silos : IAsyncDisposable
         Directory.Delete(_directory, recursive: true);
     }
 
+    /// <summary>As if nobody had gone on with any conversation for too long.</summary>
+    public Task<int> ExpireAllAsync() => _store.ExpireAsync(TimeSpan.FromMilliseconds(-1), Stop);
+
     public async Task<string?> OwnerAsync(string conversation) =>
         (await Store.LocateAsync(new GrainId(TenantId.Local.Value, conversation), Stop))?.Owner?.Silo;
 

@@ -181,6 +181,33 @@ public sealed class TurnTests
     }
 
     [Fact]
+    public async Task ABurstIsRefusedAtTheDoorNotAfterTheWork()
+    {
+        using var arrived = new SemaphoreSlim(0);
+        var goOn = new TaskCompletionSource();
+        await using var silo = Start(store => new FaultyStore(store)
+        {
+            BeforeBegin = () =>
+            {
+                arrived.Release();
+                return goOn.Task;
+            },
+        });
+        silo.Says("hello");
+        silo.Engine.MaxQueue = 3;
+        ChatTurn One(string id) => Turn(id, "hi") with { Conversation = new ConversationId(id) };
+        var burst = Enumerable.Range(0, 3).Select(i => silo.RunAsync(One($"t{i}"))).ToList();
+        for (var i = 0; i < burst.Count; i++)
+            await arrived.WaitAsync(Stop);
+        Assert.Equal(TurnError.Overloaded, await silo.FailAsync(One("t3"))); // the engine has seen none of them yet
+        Assert.Null(await silo.Store.LocateAsync(new GrainId(TenantId.Local.Value, "t3"), Stop));
+        goOn.SetResult();
+        Assert.All(await Task.WhenAll(burst), events => Assert.IsType<TurnFinished>(events[^1]));
+        for (var i = 4; i < 9; i++)
+            Assert.Equal("hello", await silo.SayAsync(One($"t{i}"))); // each gave its place back
+    }
+
+    [Fact]
     public async Task TooManyWaitingTurnsAreRefused()
     {
         await using var silo = Start();

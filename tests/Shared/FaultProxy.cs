@@ -1,84 +1,263 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 
 namespace Hearth.Tests.Shared;
 
-/// <summary>A TCP proxy before a server that can keep back what the server answers, and cut its connections.</summary>
-public sealed class FaultProxy : IDisposable
+/// <summary>A TCP proxy on a loopback port that delays, drips, cuts, swallows or spoils what passes, by plans that may be changed at
+/// any moment. All chance comes from its seed.</summary>
+public sealed class FaultProxy : IAsyncDisposable
 {
-    readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    const int BufferBytes = 16 << 10;
+
+    readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+    readonly IPEndPoint _target;
+    readonly TimeProvider _time = TimeProvider.System;
     readonly CancellationTokenSource _stop = new();
-    readonly List<TcpClient> _clients = [];
-    readonly int _target;
+    readonly ConcurrentDictionary<int, Link> _links = new();
+    readonly Random _random;
+    readonly Lock _randomGate = new();
+    readonly Task _accepting;
+    volatile FaultPlan _requests = FaultPlan.None;
+    volatile FaultPlan _replies = FaultPlan.None;
+    volatile TaskCompletionSource _changed = NewSignal();
+    volatile TaskCompletionSource _cut = NewSignal();
+    volatile bool _refuse;
+    int _accepted, _cuts;
 
-    public FaultProxy(int target)
+    public FaultProxy(IPEndPoint target, int seed)
     {
-        _target = target;
-        _listener.Start();
-        _ = AcceptAsync();
+        (_target, _random) = (target, new Random(seed));
+        _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        _listener.Listen(512);
+        _accepting = AcceptAsync();
     }
 
-    public string Address => $"127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
+    public int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;
+    public string Address => $"127.0.0.1:{Port}";
+    public int Accepted => Volatile.Read(ref _accepted);
+    public int Cuts => Volatile.Read(ref _cuts);
 
-    /// <summary>Answers of the server go nowhere, on connections that stay.</summary>
-    public bool SwallowsReplies { get; set; }
+    /// <summary>Completes at the next connection that is cut by its plan.</summary>
+    public Task NextCut => _cut.Task;
 
-    /// <summary>Breaks every connection.</summary>
-    public void Cut()
+    /// <summary>From the clients to the target.</summary>
+    public FaultPlan Requests
     {
-        lock (_clients)
-        {
-            foreach (var client in _clients)
-                client.Dispose();
-            _clients.Clear();
-        }
+        get => _requests;
+        set => Change(() => _requests = value);
     }
 
-    public void Dispose()
+    /// <summary>From the target to the clients.</summary>
+    public FaultPlan Replies
     {
-        _stop.Cancel();
+        get => _replies;
+        set => Change(() => _replies = value);
+    }
+
+    /// <summary>New connections are reset at once.</summary>
+    public bool Refuse
+    {
+        get => _refuse;
+        set => _refuse = value;
+    }
+
+    /// <summary>Resets every open connection.</summary>
+    public void CutAll()
+    {
+        foreach (var link in _links.Values)
+            link.Reset();
+    }
+
+    /// <summary>Passes everything again, on new connections.</summary>
+    public void Heal()
+    {
+        (Requests, Replies, Refuse) = (FaultPlan.None, FaultPlan.None, false);
+        CutAll();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
         _listener.Dispose();
-        Cut();
+        await _accepting;
+        CutAll();
+        await Task.WhenAll(_links.Values.Select(l => l.Done));
         _stop.Dispose();
+    }
+
+    void Change(Action set)
+    {
+        var before = _changed;
+        _changed = NewSignal();
+        set();
+        before.TrySetResult();
     }
 
     async Task AcceptAsync()
     {
-        try
+        while (!_stop.IsCancellationRequested)
         {
-            while (true)
+            Socket client;
+            try
             {
-                var client = await _listener.AcceptTcpClientAsync(_stop.Token);
-                var server = new TcpClient(AddressFamily.InterNetwork);
-                lock (_clients)
-                    _clients.AddRange([client, server]);
-                await server.ConnectAsync(IPAddress.Loopback, _target, _stop.Token);
-                _ = CopyAsync(client, server, () => false);
-                _ = CopyAsync(server, client, () => SwallowsReplies);
+                client = await _listener.AcceptAsync(_stop.Token);
             }
-        }
-        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException)
-        {
-            // The proxy, or the server behind it, has ended.
+            catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+            {
+                return;
+            }
+            var number = Interlocked.Increment(ref _accepted);
+            if (_refuse)
+            {
+                Link.Reset(client);
+                continue;
+            }
+            var link = new Link(this, client);
+            _links[number] = link;
+            _ = link.Done.ContinueWith(_ => _links.TryRemove(number, out var _), TaskScheduler.Default);
         }
     }
 
-    static async Task CopyAsync(TcpClient from, TcpClient to, Func<bool> swallow)
+    double Chance()
     {
-        var buffer = new byte[1 << 16];
-        try
+        lock (_randomGate)
+            return _random.NextDouble();
+    }
+
+    void CountCut()
+    {
+        Interlocked.Increment(ref _cuts);
+        var before = _cut;
+        _cut = NewSignal();
+        before.TrySetResult();
+    }
+
+    static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>One connection: two pumps.</summary>
+    sealed class Link : IDisposable
+    {
+        readonly FaultProxy _proxy;
+        readonly Socket _client;
+        readonly Socket _server = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+
+        public Link(FaultProxy proxy, Socket client)
         {
-            for (int n; (n = await from.GetStream().ReadAsync(buffer)) > 0;)
+            (_proxy, _client) = (proxy, client);
+            client.NoDelay = true;
+            Done = RunAsync();
+        }
+
+        public Task Done { get; }
+
+        public void Reset()
+        {
+            Reset(_client);
+            Reset(_server);
+        }
+
+        public void Dispose() => _server.Dispose();
+
+        public static void Reset(Socket socket)
+        {
+            try
             {
-                if (!swallow())
-                    await to.GetStream().WriteAsync(buffer.AsMemory(0, n));
+                socket.LingerState = new LingerOption(true, 0);
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                // It is closed already.
+            }
+            socket.Dispose();
+        }
+
+        async Task RunAsync()
+        {
+            try
+            {
+                await _server.ConnectAsync(_proxy._target, _proxy._stop.Token);
+                await Task.WhenAll(
+                    PumpAsync(_client, _server, () => _proxy._requests), PumpAsync(_server, _client, () => _proxy._replies));
+                _client.Dispose();
+                _server.Dispose();
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
+            {
+                Reset();
             }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)
+
+        async Task PumpAsync(Socket from, Socket to, Func<FaultPlan> plan)
         {
-            // One end has gone; the other one goes with it.
+            var buffer = new byte[BufferBytes];
+            var passed = 0L;
+            try
+            {
+                while (true)
+                {
+                    await WhileHeldAsync(plan);
+                    var count = await from.ReceiveAsync(buffer, _proxy._stop.Token);
+                    if (count == 0)
+                        break;
+                    await WhileHeldAsync(plan);
+                    passed += await PassAsync(to, buffer.AsMemory(0, count), plan(), passed);
+                }
+                to.Shutdown(SocketShutdown.Send);
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                // One side is gone: the other learns it the same way.
+                Reset();
+            }
         }
-        from.Dispose();
-        to.Dispose();
+
+        async Task<int> PassAsync(Socket to, Memory<byte> bytes, FaultPlan plan, long passed)
+        {
+            if (plan.Latency > TimeSpan.Zero || plan.Jitter > TimeSpan.Zero)
+                await PauseAsync(plan.Latency + plan.Jitter * _proxy.Chance());
+            if (plan.Swallow)
+                return 0;
+            Spoil(bytes.Span, plan.Corrupt);
+            var most = plan.CutAfter is { } cut ? (int)Math.Clamp(cut - passed, 0, bytes.Length) : bytes.Length;
+            for (var sent = 0; sent < most;)
+            {
+                var next = plan.DripBytes > 0 ? Math.Min(plan.DripBytes, most - sent) : most - sent;
+                await to.SendAsync(bytes.Slice(sent, next), _proxy._stop.Token);
+                sent += next;
+                if (plan.DripBytes > 0)
+                    await PauseAsync(plan.DripPause);
+            }
+            if (plan.CutAfter <= passed + most)
+            {
+                Reset();
+                _proxy.CountCut();
+            }
+            return most;
+        }
+
+        void Spoil(Span<byte> bytes, double part)
+        {
+            if (part <= 0)
+                return;
+            for (var i = 0; i < bytes.Length; i++)
+            {
+                if (_proxy.Chance() < part)
+                    bytes[i] ^= (byte)(1 << (int)(_proxy.Chance() * 8));
+            }
+        }
+
+        async Task WhileHeldAsync(Func<FaultPlan> plan)
+        {
+            while (true)
+            {
+                var changed = _proxy._changed.Task;
+                if (!plan().Hold)
+                    return;
+                await changed.WaitAsync(_proxy._stop.Token);
+            }
+        }
+
+        Task PauseAsync(TimeSpan pause) => Task.Delay(pause, _proxy._time, _proxy._stop.Token);
     }
 }

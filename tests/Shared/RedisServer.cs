@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Text;
 using Xunit;
 
@@ -104,7 +105,8 @@ public sealed class RedisServer : IDisposable
         if (_process is null)
             return;
         _process.Kill();
-        _process.WaitForExit();
+        // With a limit: without one it would also wait for the end of the output, which a child of the server may hold open.
+        Assert.True(_process.WaitForExit(30_000), "redis-server did not end");
         _process.Dispose();
         _process = null;
     }
@@ -143,17 +145,22 @@ public sealed class RedisServer : IDisposable
     {
         if (Program is null)
             Assert.Skip("redis-server is not installed.");
-        var server = new RedisServer(cluster, options);
-        try
+        for (var tries = 1; ; tries++)
         {
-            server.RunAsync().GetAwaiter().GetResult();
-            server.ReadyAsync().GetAwaiter().GetResult();
-            return server;
-        }
-        catch
-        {
-            server.Dispose();
-            throw;
+            var server = new RedisServer(cluster, options);
+            try
+            {
+                server.RunAsync().GetAwaiter().GetResult();
+                server.ReadyAsync().GetAwaiter().GetResult();
+                return server;
+            }
+            catch (Exception e)
+            {
+                server.Dispose();
+                // Another process may have been given the same port.
+                if (e is not InvalidOperationException || tries == 3)
+                    throw;
+            }
         }
     }
 
@@ -203,16 +210,23 @@ public sealed class RedisServer : IDisposable
         shell.WaitForExit();
     }
 
-    /// <summary>Low enough for the port of the cluster's bus, which is 10,000 higher.</summary>
-    static int FreePort()
+    /// <summary>Below those that the system gives to connections: one of them could take the port while the server is down, even a
+    /// client's own that looks for it. The port of the cluster's bus is 10,000 higher.</summary>
+    public static int FreePort()
     {
         while (true)
         {
-            using var listener = new TcpListener(IPAddress.Loopback, 0);
-            listener.Start();
-            var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-            if (port < 55_000)
+            var port = RandomNumberGenerator.GetInt32(10_000, 22_000);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
                 return port;
+            }
+            catch (SocketException)
+            {
+                // It is taken.
+            }
         }
     }
 

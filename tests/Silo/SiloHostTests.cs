@@ -1,5 +1,8 @@
 using System.Runtime.CompilerServices;
+using Hearth.Actors;
+using Hearth.Actors.Storage.Embedded;
 using Hearth.Contracts;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -55,6 +58,60 @@ public sealed class SiloHostTests : IDisposable
         var error = await Assert.ThrowsAsync<SiloException>(() => silo.LoadAsync((_, _) => { }, TestContext.Current.CancellationToken));
         Assert.Equal(SiloFault.Option, error.Fault);
         Assert.Contains("int3", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AtTheStartConversationsWithoutATurnForTooLongAreRemoved()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var grain = new GrainId(TenantId.Local.Value, "old");
+        using (var store = EmbeddedStore.Open(_data, 1 << 20, new LongAgo()))
+            await store.Grains.AcquireAsync(grain, "s", "a", null, cancellation);
+        using (var store = EmbeddedStore.Open(_data, 1 << 20, TimeProvider.System))
+            await store.Grains.AcquireAsync(grain with { Name = "new" }, "s", "a", null, cancellation);
+        var options = new SiloOptions
+        {
+            Model = new ModelSettings { Directory = DemoModel() },
+            DataDirectory = _data,
+            Retention = TimeSpan.FromDays(30),
+        };
+        var log = new Lines();
+        await using (SiloHost.Open(options, log, TimeProvider.System))
+            await log.Expired.Task.WaitAsync(TimeSpan.FromSeconds(30), cancellation);
+        using var left = EmbeddedStore.Open(_data, 1 << 20, TimeProvider.System);
+        Assert.Equal(["new"], (await left.Grains.ListAsync(grain.Scope, 10, cancellation)).Select(g => g.Id.Name));
+    }
+
+    sealed class LongAgo : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch;
+    }
+
+    /// <summary>Waits for what the log says of old conversations.</summary>
+    sealed class Lines : ILoggerFactory, ILogger
+    {
+        public TaskCompletionSource Expired { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (formatter(state, exception).StartsWith("1 conversations without a turn", StringComparison.Ordinal))
+                Expired.TrySetResult();
+        }
+
+        public void Dispose()
+        {
+        }
     }
 
     SiloHost Open(string model, Func<ModelSettings, ModelSettings>? change = null)

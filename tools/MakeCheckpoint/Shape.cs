@@ -8,6 +8,7 @@ sealed record Shape(
 {
     public static IReadOnlyDictionary<string, Shape> Named { get; } = new Dictionary<string, Shape>
     {
+        ["5m"] = new(256, 4, 4, 2, 64, 1024, 4096, 16384, 10000),
         ["110m"] = new(768, 12, 12, 12, 64, 2048, 32000, 8192, 10000),
         ["1b"] = new(2048, 16, 32, 8, 64, 8192, 128256, 8192, 500000),
     };

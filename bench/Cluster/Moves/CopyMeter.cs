@@ -5,13 +5,25 @@ using Hearth.Contracts;
 
 namespace Hearth.Cluster.Bench;
 
-/// <summary>A network that measures what moves send: from the first large message to the answer to the last one.</summary>
-sealed class CopyMeter(IPeerNetwork inner) : IPeerNetwork
+/// <summary>A network that measures what moves send ahead, from the target's consent to its answer to the last part, and notes
+/// what they have come to. The rest that is sent while the conversation is held counts as pause.</summary>
+sealed class CopyMeter(IPeerNetwork inner, MoveTrace trace) : IPeerNetwork
 {
     const int Large = 64 << 10;
 
-    /// <summary>Bytes and seconds of every move that sent at least two parts.</summary>
-    public ConcurrentQueue<(long Bytes, double Seconds)> Moves { get; } = [];
+    /// <summary>Bytes and seconds of every move that sent at least two parts ahead.</summary>
+    ConcurrentQueue<(long Bytes, double Seconds)> Moves { get; } = [];
+
+    MoveTrace Trace => trace;
+
+    /// <summary>Those since the last time.</summary>
+    public List<(long Bytes, double Seconds)> Take()
+    {
+        var taken = new List<(long, double)>();
+        while (Moves.TryDequeue(out var move))
+            taken.Add(move);
+        return taken;
+    }
 
     public async ValueTask<PeerCall> OpenAsync(string address, string method, ReadOnlyMemory<byte> request,
         PeerCallOptions options, CancellationToken cancellationToken)
@@ -34,17 +46,24 @@ sealed class CopyMeter(IPeerNetwork inner) : IPeerNetwork
         public override async ValueTask<PeerMessage?> ReceiveAsync(CancellationToken cancellationToken)
         {
             var message = await call.ReceiveAsync(cancellationToken);
+            if (_first == 0)
+                _first = Stopwatch.GetTimestamp();
             if (_unanswered.TryDequeue(out _))
                 _last = Stopwatch.GetTimestamp();
+            if (message?.Memory.Span.IndexOf("\"activation\""u8) > 0)
+                meter.Trace.Note(Mark.Ready);
             return message;
         }
 
         public override ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
         {
-            if (message.Length >= Large)
+            if (message.Span.StartsWith("{\"state\""u8))
+                meter.Trace.Note(Mark.State);
+            if (message.Span.StartsWith("{\"commit\""u8))
+                meter.Trace.Note(Mark.Owned);
+            if (message.Length >= Large && !meter.Trace.IsHeld)
             {
-                if (_parts++ == 0)
-                    _first = Stopwatch.GetTimestamp();
+                _parts++;
                 _bytes += message.Length;
                 _unanswered.Enqueue(true);
             }

@@ -13,10 +13,14 @@ sealed class Follower(TwoSilos silos, ChatTurn turn, int at)
     readonly Lock _lock = new();
     int _tokens;
     long _lastDelta;
+    long _asked;
 
     /// <summary>Milliseconds between two deltas: within a silo, and over a move.</summary>
     public List<double> Steps { get; } = [];
     public List<double> Pauses { get; } = [];
+
+    /// <summary>From the request to the first delta.</summary>
+    public TimeSpan Waited { get; private set; }
 
     public IReadOnlyList<TurnEvent> Events => _events;
 
@@ -50,6 +54,7 @@ sealed class Follower(TwoSilos silos, ChatTurn turn, int at)
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        _asked = Stopwatch.GetTimestamp();
         try
         {
             for (var hops = 0; !await ReadAsync(cancellationToken); hops++)
@@ -98,6 +103,10 @@ sealed class Follower(TwoSilos silos, ChatTurn turn, int at)
             var now = Stopwatch.GetTimestamp();
             if (_events[^1] is TurnDelta)
                 (isFirst ? Pauses : Steps).Add(Stopwatch.GetElapsedTime(_lastDelta, now).TotalMilliseconds);
+            if (isFirst && _events[^1] is TurnDelta)
+                silos.Trace.Show(_lastDelta, now);
+            if (_lastDelta == 0)
+                Waited = Stopwatch.GetElapsedTime(_asked, now);
             _lastDelta = now;
             Count(delta.Tokens.Count);
         }

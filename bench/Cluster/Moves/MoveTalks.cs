@@ -3,15 +3,24 @@ namespace Hearth.Cluster.Bench;
 /// <summary>Many talks, some at a time.</summary>
 static class MoveTalks
 {
-    const int Kept = 6;
+    const int Kept = 4;
+    const int Lanes = 3;
+
+    /// <summary>Blocks that talks with such histories need at most, in one engine.</summary>
+    public static int BlocksFor(int[] histories) => 2000 + ((Kept + (2 * Lanes)) * histories.Max() / 16);
 
     /// <summary>Talks until so many moves are done; then counts what both engines hold.</summary>
-    public static async Task<MoveTally> RunAsync(TwoSilos silos, int moves, int lanes, CancellationToken cancellationToken)
+    /// <param name="histories">Tokens of the talks' first prompts, in turn; 0 for a few.</param>
+    public static async Task<MoveTally> RunAsync(
+        TwoSilos silos, int moves, int[] histories, CancellationToken cancellationToken)
     {
+        var texts = new string[histories.Length];
+        for (var i = 0; i < texts.Length; i++)
+            texts[i] = histories[i] == 0 ? "" : await Words.OfTokensAsync(silos, histories[i]);
         var tally = new MoveTally();
         var kept = new Queue<MovedTalk>();
         var seed = 0;
-        await Task.WhenAll(Enumerable.Range(0, lanes).Select(_ => LaneAsync()));
+        await Task.WhenAll(Enumerable.Range(0, Lanes).Select(_ => LaneAsync()));
         await CountAsync(silos, tally, kept);
         return tally;
 
@@ -35,7 +44,11 @@ static class MoveTalks
         MovedTalk? Next()
         {
             lock (tally)
-                return tally.Moves < moves && tally.Refusals.Values.Sum() <= moves ? new MovedTalk(silos, tally, seed++) : null;
+            {
+                return tally.Moves < moves && tally.Refusals.Values.Sum() <= moves
+                    ? new MovedTalk(silos, tally, texts[seed % texts.Length], seed++)
+                    : null;
+            }
         }
     }
 

@@ -2,28 +2,6 @@ using Hearth.Contracts;
 
 namespace Hearth.Cluster.Bench;
 
-/// <summary>What came of some talks.</summary>
-sealed class MoveTally
-{
-    public int Moves;
-    public int Turns;
-    public List<string> Differences { get; } = [];
-    public Dictionary<string, int> Refusals { get; } = [];
-    public Dictionary<Moment, int> Moments { get; } = [];
-    public List<double> Steps { get; } = [];
-    public List<double> Pauses { get; } = [];
-
-    public void Refused(string reason) => Refusals[reason] = Refusals.GetValueOrDefault(reason) + 1;
-
-    public void Add(Follower follower, bool moved)
-    {
-        if (moved)
-            Pauses.AddRange(follower.Pauses);
-        else
-            Steps.AddRange(follower.Steps);
-    }
-}
-
 enum Moment
 {
     Idle,
@@ -35,11 +13,14 @@ enum Moment
 
 /// <summary>A conversation of a few turns, once at one silo and once with moves at moments that the seed draws; both shall say
 /// the same. The tally is the talks' own: they may run side by side.</summary>
-sealed class MovedTalk(TwoSilos silos, MoveTally tally, int seed)
+/// <param name="history">What its first message ends with.</param>
+sealed class MovedTalk(TwoSilos silos, MoveTally tally, string history, int seed)
 {
-    const int Turns = 4;
+    /// <summary>The longer it takes to begin a talk, the longer it is.</summary>
+    int Turns => history.Length == 0 ? 4 : 20;
 
     readonly Random _random = new(seed);
+    readonly List<TimeSpan> _waits = [];
     int _at = seed % 2;
 
     public ConversationId Conversation { get; } = new($"moved-{seed}");
@@ -47,13 +28,14 @@ sealed class MovedTalk(TwoSilos silos, MoveTally tally, int seed)
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var alone = new ConversationId($"alone-{seed}");
-        var turns = Enumerable.Range(0, Turns).Select(_ => Draw()).ToArray();
+        var turns = Enumerable.Range(0, Turns).Select(i => Draw(i == 0 ? history : "")).ToArray();
         var expected = new List<string>();
         foreach (var turn in turns)
         {
             var follower = new Follower(silos, For(turn, alone), seed % 2);
             await follower.RunAsync(cancellationToken);
             expected.Add(follower.Essence);
+            _waits.Add(follower.Waited);
             lock (tally)
                 tally.Add(follower, moved: false);
         }
@@ -63,19 +45,20 @@ sealed class MovedTalk(TwoSilos silos, MoveTally tally, int seed)
             var moment = (Moment)_random.Next(5);
             if (moment == Moment.Queued && i + 1 < Turns)
             {
-                await PlayAsync(moment, [turns[i], turns[i + 1]], [expected[i], expected[i + 1]], cancellationToken);
+                await PlayAsync(moment, i, [turns[i], turns[i + 1]], [expected[i], expected[i + 1]], cancellationToken);
                 i++;
             }
             else
             {
-                await PlayAsync(moment == Moment.Queued ? Moment.Decode : moment, [turns[i]], [expected[i]], cancellationToken);
+                await PlayAsync(moment == Moment.Queued ? Moment.Decode : moment, i, [turns[i]], [expected[i]], cancellationToken);
             }
         }
         if (silos[1 - _at].BlocksOf(Conversation) is > 0 and var left)
             Differ($"{left} blocks were left behind");
     }
 
-    async Task PlayAsync(Moment moment, ChatTurn[] turns, string[] expected, CancellationToken cancellationToken)
+    async Task PlayAsync(
+        Moment moment, int index, ChatTurn[] turns, string[] expected, CancellationToken cancellationToken)
     {
         if (moment == Moment.Idle)
             await MoveAsync(moment, cancellationToken);
@@ -91,7 +74,7 @@ sealed class MovedTalk(TwoSilos silos, MoveTally tally, int seed)
         var most = turns[0].Generation.MaxTokens!.Value;
         if (moment == Moment.Prefill)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(_random.Next(12)), TimeProvider.System, cancellationToken);
+            await Task.Delay(_waits[index] * _random.NextDouble(), TimeProvider.System, cancellationToken);
             await MoveAsync(moment, cancellationToken);
         }
         var tokens = 0;
@@ -139,14 +122,14 @@ sealed class MovedTalk(TwoSilos silos, MoveTally tally, int seed)
             tally.Differences.Add($"talk {seed}: {what}");
     }
 
-    ChatTurn Draw() => new()
+    ChatTurn Draw(string text) => new()
     {
         Id = new TurnId($"t{seed}-{_random.Next()}"),
         Tenant = TenantId.Local,
         Conversation = Conversation,
         Model = silos.Model,
         History = HistoryMode.Append,
-        Items = [MessageItem.Of(Role.User, Words.Of(_random, _random.Next(5, 100)))],
+        Items = [MessageItem.Of(Role.User, Words.Of(_random, _random.Next(5, 100)) + text)],
         BodyHash = $"{seed}",
         Created = DateTimeOffset.UnixEpoch,
         Generation = new GenerationOptions
@@ -177,4 +160,17 @@ static class Words
 
     public static string Of(Random random, int count) =>
         string.Join(' ', Enumerable.Range(0, count).Select(_ => Known[random.Next(Known.Length)]));
+
+    /// <summary>A text that makes a prompt of about so many tokens, and no more.</summary>
+    public static async Task<string> OfTokensAsync(TwoSilos silos, int tokens)
+    {
+        var text = Of(new Random(1), tokens * 2);
+        while (true)
+        {
+            var made = (await silos[0].Cluster.TokenizeChatAsync(silos.Model, [MessageItem.Of(Role.User, text)], default)).Length;
+            if (made <= tokens)
+                return text;
+            text = text[..(int)Math.Min(text.Length - 1, (long)text.Length * tokens / made)];
+        }
+    }
 }

@@ -24,13 +24,16 @@ sealed class TwoSilos : IAsyncDisposable
 
     TwoSilos(LoadedModel model, RedisStore store, int blocks)
     {
-        (_model, _store, Copies) = (model, store, new CopyMeter(_network));
+        (_model, _store, Copies) = (model, store, new CopyMeter(_network, Trace));
         _silos = [new OneSilo(this, 0, blocks), new OneSilo(this, 1, blocks)];
     }
 
     public OneSilo this[int index] => _silos[index];
     public string Model => _model.Card.Name;
     public IPeerNetwork Network => _network;
+
+    /// <summary>When what happens in a move.</summary>
+    public MoveTrace Trace { get; } = new();
 
     /// <summary>What moves have sent.</summary>
     public CopyMeter Copies { get; }
@@ -91,7 +94,7 @@ sealed class TwoSilos : IAsyncDisposable
                 MaxBatchTokens = 128,
             }, NullLogger.Instance, TimeProvider.System);
             var models = new ModelCatalog();
-            models.Serve(ServedModel.Load(Engine));
+            models.Serve(ServedModel.Load(new TracedEngine(Engine, silos.Trace)));
             Cluster = new LocalCluster(
                 new GrainHostOptions { Silo = Id, SiloIsGone = (_, _) => ValueTask.FromResult(false) },
                 silos._store.Grains, silos._store.Blobs, models, TimeProvider.System, NullLogger.Instance, null,

@@ -28,6 +28,31 @@ public sealed class Lease
         }
     }
 
+    /// <summary>How much longer it is held if nothing renews it; zero if it is not.</summary>
+    public TimeSpan Left
+    {
+        get
+        {
+            var until = Volatile.Read(ref _until);
+            return until == long.MaxValue ? TimeSpan.MaxValue
+                : until != Never && until - _time.GetTimestamp() is > 0 and var left
+                    ? TimeSpan.FromSeconds((double)left / _time.TimestampFrequency) : TimeSpan.Zero;
+        }
+    }
+
+    /// <summary>Whether it will never be held again.</summary>
+    internal bool IsLost
+    {
+        get
+        {
+            lock (_lock)
+                return _lost is not null;
+        }
+    }
+
+    /// <summary>Whether it was ever held.</summary>
+    internal bool WasHeld { get; private set; }
+
     /// <summary>Returns when the lease is held: at once, or after the next renewal.</summary>
     /// <exception cref="LeaseLostException">The silo was declared dead or left: it will never be held again.</exception>
     public ValueTask HeldAsync(CancellationToken cancellationToken) =>
@@ -41,6 +66,7 @@ public sealed class Lease
             if (_lost is not null || until <= _until)
                 return;
             Volatile.Write(ref _until, until);
+            WasHeld = true;
             Wake();
         }
     }

@@ -1,3 +1,4 @@
+using Hearth.Actors.Metrics;
 using Hearth.Actors.Placement;
 using Hearth.Actors.Storage;
 using Microsoft.Extensions.Logging;
@@ -241,6 +242,7 @@ public sealed partial class MembershipWatcher : IAsyncDisposable
         if (!await _store.DeclareDeadAsync(silo, beat, _stop.Token))
             return;
         LogDead(_logger, silo, beat, _options.Lease.TotalSeconds);
+        ActorMetrics.DeclaredDead();
         lock (_lock)
             _hurry.TrySetResult();
     }

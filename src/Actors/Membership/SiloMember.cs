@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using Hearth.Actors.Metrics;
 using Hearth.Actors.Placement;
 using Hearth.Actors.Storage;
 using Microsoft.Extensions.Logging;
@@ -37,6 +38,8 @@ public sealed partial class SiloMember : IAsyncDisposable
     }
 
     public Lease Lease { get; }
+
+    public SiloStatus Status => Lease.IsLost ? SiloStatus.Dead : _status;
 
     /// <summary>The id of this silo now. It changes only while the lease is not held, before <see cref="Revalidate"/> is
     /// called: when the store came back without this silo's row, the silo joins again under a new generation.</summary>
@@ -146,6 +149,7 @@ public sealed partial class SiloMember : IAsyncDisposable
         {
             var load = JsonSerializer.SerializeToUtf8Bytes(_load(), PlacementJson.Default.SiloLoad);
             var result = await _store.BeatAsync(Silo, load, _stop.Token);
+            ActorMetrics.Beat(ok: true);
             if (result.Outcome == BeatOutcome.Unknown && result.Incarnation != _incarnation)
                 await RejoinAsync(result.Incarnation);
             else
@@ -156,6 +160,7 @@ public sealed partial class SiloMember : IAsyncDisposable
         }
         catch (StoreException e)
         {
+            ActorMetrics.Beat(ok: false);
             if (!_away)
                 LogAway(_logger, Silo, e);
             _away = true;
@@ -175,7 +180,11 @@ public sealed partial class SiloMember : IAsyncDisposable
         if (_validFor != _incarnation && !IsValidated())
             return;
         if (!Lease.IsHeld)
+        {
             LogHeld(_logger, Silo);
+            if (Lease.WasHeld)
+                ActorMetrics.LeaseLapsed();
+        }
         Lease.Renew(sent + (long)((_options.Lease - _options.Margin).TotalSeconds * _time.TimestampFrequency));
     }
 

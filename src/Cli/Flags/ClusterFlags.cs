@@ -12,7 +12,7 @@ static class ClusterFlags
     const int KeyBytesMax = 4096;
 
     public static Option<string?> Redis { get; } =
-        Flag.Text("--redis", "The cluster's Redis: HOST:PORT[,HOST:PORT…][,password=…]");
+        Flag.Text("--redis", "The cluster's Redis: HOST:PORT[,HOST:PORT…][,password=…][,ssl=true[,sslCa=FILE]]");
 
     public static Option<string?> RedisSpill { get; } =
         Flag.Text("--redis-spill", "Another Redis for caches; the cluster's if not given");
@@ -26,10 +26,13 @@ static class ClusterFlags
     public static Option<TimeSpan> Lease { get; } = Flag.Duration("--lease",
         "How long a silo that is not heard of keeps its conversations; the same everywhere", TimeSpan.FromSeconds(1.5));
 
+    public static Option<TimeSpan> Retention { get; } = Flag.Duration("--retention",
+        "How long a conversation is kept after its last turn, such as 30d; 0 for ever", TimeSpan.Zero);
+
     public static Option<string?> KeyFile { get; } =
         Flag.Text("--cluster-key-file", "File with the secret that the processes of the cluster share");
 
-    public static IReadOnlyList<Option> All { get; } = [Redis, RedisSpill, Cluster, SpillAge, Lease, KeyFile];
+    public static IReadOnlyList<Option> All { get; } = [Redis, RedisSpill, Cluster, SpillAge, Lease, Retention, KeyFile];
 
     public static RedisOptions ReadRedis(ParseResult arguments) => new()
     {
@@ -39,7 +42,17 @@ static class ClusterFlags
         Spill = arguments.GetValue(RedisSpill),
         Cluster = arguments.GetValue(Cluster)!,
         SpillAge = arguments.GetValue(SpillAge),
+        Retention = ReadRetention(arguments),
     };
+
+    /// <returns>Null for ever.</returns>
+    public static TimeSpan? ReadRetention(ParseResult arguments)
+    {
+        var retention = arguments.GetValue(Retention);
+        if (retention > TimeSpan.Zero && retention < Actors.Limits.RetentionMin)
+            throw new CliException("--retention: choose 1h or longer, or 0 to keep conversations for ever.", ExitCodes.Usage);
+        return retention > TimeSpan.Zero ? retention : null;
+    }
 
     /// <summary>All times go with the lease, as their defaults do.</summary>
     public static MembershipOptions ReadMembership(ParseResult arguments)

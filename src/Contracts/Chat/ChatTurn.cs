@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Hearth.Contracts;
 
@@ -6,6 +7,12 @@ namespace Hearth.Contracts;
 public sealed record ChatTurn
 {
     public required TurnId Id { get; init; }
+
+    /// <summary>The id was drawn for this request, so that nobody can have sent the turn before. Known where the request came
+    /// in, and nowhere else.</summary>
+    [JsonIgnore]
+    public bool IsIdDrawn { get; init; }
+
     public required TenantId Tenant { get; init; }
     public required ConversationId Conversation { get; init; }
     public required string Model { get; init; }
@@ -31,6 +38,9 @@ public sealed record ChatTurn
 
     /// <summary>Keeps caches apart within a tenant; null shares prefixes between the tenant's conversations.</summary>
     public string? CacheSalt { get; init; }
+
+    /// <summary>Whom its trace belongs to, as W3C's traceparent. Changes nothing of the reply.</summary>
+    public string? Trace { get; init; }
 }
 
 /// <param name="Turns">Turns committed before it.</param>
@@ -64,6 +74,9 @@ public sealed record CompletionTurn
 
     public GenerationOptions Generation { get; init; } = new();
     public string? CacheSalt { get; init; }
+
+    /// <summary>As <see cref="ChatTurn.Trace"/>.</summary>
+    public string? Trace { get; init; }
 }
 
 /// <summary>How a reply is made and when it ends.</summary>

@@ -45,7 +45,8 @@ public static class PeerMethods
 /// <param name="FromEvent">The first event that the caller wants.</param>
 /// <param name="Shown">Events 0 to FromEvent - 1 as the client has them, for a silo that must go on with a reply whose silo died;
 /// empty at a turn's first call.</param>
-public sealed record RunTurnCall(ChatTurn Turn, int FromEvent, IReadOnlyList<TurnEvent> Shown);
+/// <param name="IsNew">Nobody can know the turn yet: it may be refused without a look into the store.</param>
+public sealed record RunTurnCall(ChatTurn Turn, int FromEvent, IReadOnlyList<TurnEvent> Shown, bool IsNew = false);
 
 public sealed record TurnCall(TenantId Tenant, ConversationId Conversation, TurnId Turn, int FromEvent);
 

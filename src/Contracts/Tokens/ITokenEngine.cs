@@ -11,6 +11,9 @@ public interface ITokenEngine
     /// <summary>A request that came now would be refused as <see cref="TurnError.Overloaded"/>.</summary>
     bool IsFull => false;
 
+    /// <summary>Requests that may wait; one more is refused.</summary>
+    int MaxQueue => int.MaxValue;
+
     /// <summary>Tokens of a cache chunk, the unit of spill and resume; a multiple of <see cref="BlockTokens"/>.</summary>
     int ChunkTokens { get; }
 
@@ -30,6 +33,12 @@ public interface ITokenEngine
     /// <paramref name="first"/>, a multiple of <see cref="BlockTokens"/>, to the end of its chunk or of what is held.</summary>
     /// <returns>Null if the engine does not hold <paramref name="first"/>.</returns>
     ValueTask<CacheChunk?> ExportAsync(CacheId cache, int first, CancellationToken cancellationToken);
+
+    /// <summary>As <see cref="ExportAsync"/>, but of so many tokens at most where the engine can: for parts that shall be on
+    /// their way soon.</summary>
+    /// <param name="most">A multiple of <see cref="BlockTokens"/>.</param>
+    ValueTask<CacheChunk?> ExportPartAsync(CacheId cache, int first, int most, CancellationToken cancellationToken) =>
+        ExportAsync(cache, first, cancellationToken);
 
     /// <summary>As <see cref="ExportAsync"/>, but keys and values are rounded to 8 bits where the engine can: for spills that
     /// shall be small. A reply from such a cache may differ from what it would have been, and its cache reason says so.</summary>
@@ -120,7 +129,12 @@ public interface ICacheSpill
 /// <param name="First">Position of its first token.</param>
 /// <param name="Tokens">Number of tokens in the chunk.</param>
 /// <param name="Blob">Header, keys and values, checksum; readable by an engine with the same model fingerprint only.</param>
-public sealed record CacheChunk(int First, int Tokens, ReadOnlyMemory<byte> Blob);
+/// <param name="Lease">Gives the blob's memory back to its engine.</param>
+public sealed record CacheChunk(int First, int Tokens, ReadOnlyMemory<byte> Blob, IDisposable? Lease = null) : IDisposable
+{
+    /// <summary>For those who have read the blob and keep nothing of it; not to do so costs a little time, no more.</summary>
+    public void Dispose() => Lease?.Dispose();
+}
 
 public enum CacheTier
 {
@@ -184,6 +198,10 @@ public sealed record EngineLoad
     public int BlockTokens { get; init; }
     public long HostBytesUsed { get; init; }
     public long HostBytesTotal { get; init; }
+
+    /// <summary>Conversations whose cache is on the device, and in host memory.</summary>
+    public int CachesOnDevice { get; init; }
+    public int CachesInHost { get; init; }
     public long PromptTokens { get; init; }
     public long CachedTokens { get; init; }
     public long GeneratedTokens { get; init; }

@@ -17,7 +17,6 @@ sealed class Checkpoint : IDisposable
     public string Directory { get; }
     public ConfigSection Config { get; }
     public IReadOnlyList<SafetensorsFile> Files => _files;
-    public IReadOnlyCollection<string> TensorNames => _tensors.Keys;
     public IEnumerable<TensorEntry> Tensors => _tensors.Values.Select(t => t.Entry);
 
     /// <exception cref="CheckpointException">Something is missing or not sound.</exception>

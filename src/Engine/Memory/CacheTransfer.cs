@@ -31,9 +31,9 @@ sealed class ImportJob(KvCache cache, int first, ReadOnlyMemory<byte> payload)
 /// <summary>Parts of caches that leave or arrive.</summary>
 sealed partial class KvMemory
 {
-    /// <summary>Holds tokens from <paramref name="first"/>, a multiple of a block, to the end of their chunk or of what there is;
-    /// null if there is nothing.</summary>
-    public CachePin? TryPin(CacheId id, int first)
+    /// <summary>Holds tokens from <paramref name="first"/>, a multiple of a block, to the end of their chunk or of what there is,
+    /// but no more than <paramref name="most"/>; null if there is nothing.</summary>
+    public CachePin? TryPin(CacheId id, int first, int most)
     {
         if (_space.Find(id) is not { } cache || first >= cache.Held)
         {
@@ -41,11 +41,13 @@ sealed partial class KvMemory
         }
 
         var end = Math.Min(cache.Held, (first / Limits.ChunkTokens * Limits.ChunkTokens) + Limits.ChunkTokens);
+        end = Math.Min(end, first + Math.Min(most, Limits.ChunkTokens));
         var tokens = cache.Tokens.Prefix(end);
         if (cache.Host is { } copy)
         {
             var piece = copy.Pieces[first / Limits.ChunkTokens];
-            return new CachePin(tokens, first, [], piece.AsMemory(first % Limits.ChunkTokens * device.TokenBytes), cache.IsExact);
+            var bytes = piece.AsMemory(first % Limits.ChunkTokens * device.TokenBytes, (end - first) * device.TokenBytes);
+            return new CachePin(tokens, first, [], bytes, cache.IsExact);
         }
 
         var blocks = cache.Blocks.Span[(first / BlockTokens)..BlocksFor(end)].ToArray();

@@ -44,15 +44,14 @@ sealed class KvBlob(string fingerprint, int blockTokens, int tokenBytes, int int
         checked(HeaderBytes + tokens * (content == KvContent.Int8 ? int8TokenBytes : tokenBytes) + TrailerBytes);
 
     /// <summary>The part of a blob that holds the keys and values.</summary>
-    public static Span<byte> Payload(byte[] blob) => blob.AsSpan(HeaderBytes, blob.Length - HeaderBytes - TrailerBytes);
+    public static Span<byte> Payload(Span<byte> blob) => blob[HeaderBytes..^TrailerBytes];
 
     /// <summary>Writes header and checksum around a payload that is already in place.</summary>
     /// <param name="tokens">All token ids up to the chunk's end.</param>
-    public void Seal(byte[] blob, int first, ReadOnlySpan<int> tokens, KvContent content)
+    public void Seal(Span<byte> blob, int first, ReadOnlySpan<int> tokens, KvContent content)
     {
         WriteHeader(blob, first, tokens.Length - first, HashOf(tokens), content);
-        var summed = blob.AsSpan(0, blob.Length - TrailerBytes);
-        BinaryPrimitives.WriteUInt32LittleEndian(blob.AsSpan(summed.Length), Crc32C.Compute(summed));
+        BinaryPrimitives.WriteUInt32LittleEndian(blob[^TrailerBytes..], Crc32C.Compute(blob[..^TrailerBytes]));
     }
 
     /// <summary>Compares a foreign blob with what it must be.</summary>

@@ -29,6 +29,10 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
     public HostTier Host => _space.Host;
     public int BlockTokens => device.BlockTokens;
 
+    /// <summary>Caches on the device, active or idle, and in host memory.</summary>
+    public int OnDevice => _active.Count + _space.IdleCount;
+    public int InHost => _space.SpilledCount;
+
     public int BlocksFor(int tokens) => (tokens + BlockTokens - 1) / BlockTokens;
 
     public KvCache Create(CacheId id, string scope, TokenList tokens) => new(id, scope, tokens, device.TokenBytes);

@@ -28,6 +28,9 @@ sealed class KvSpace
     /// <summary>Waiting in host memory, least recently used first.</summary>
     public IEnumerable<KvCache> Spilled => _spilled.All;
 
+    public int IdleCount => _idle.Count;
+    public int SpilledCount => _spilled.Count;
+
     /// <summary>A conversation's latest cache, active or idle. From any thread.</summary>
     public KvCache? Find(CacheId id) => _byId.GetValueOrDefault(id);
 

@@ -30,6 +30,8 @@ sealed class Sequence(long order, TokenRequest request, long seed, KvCache cache
     public long Order => order;
 
     public TokenRequest Request => request;
+
+    public SequenceMarks Marks { get; init; } = new(0, default);
     public long Seed => seed;
     public KvCache Cache => cache;
     public SequenceState State { get; set; }

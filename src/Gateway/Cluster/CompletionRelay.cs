@@ -13,15 +13,19 @@ sealed class CompletionRelay(RelayParts parts)
     public async IAsyncEnumerable<TurnEvent> RunAsync(
         CompletionTurn turn, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var request = JsonSerializer.SerializeToUtf8Bytes(turn, ContractsJson.Default.CompletionTurn);
-        var except = new HashSet<string>();
-        TurnFailure? refused = null;
+        HashSet<string> except = [.. parts.Silos.Full(turn.Model)];
+        var refused = except.Count == 0 ? null
+            : new TurnFailure(TurnError.Overloaded, "No silo has room for another completion now.", null, Limits.RetryAfter);
         while (parts.Silos.Place(turn.Model, 0, except) is { } silo)
         {
             except.Add(silo.Id);
-            var (call, first) = await BeginAsync(silo, request, cancellationToken);
+            var (call, first) = await BeginAsync(silo, turn, cancellationToken);
             await using var open = call;
             refused = (first as TurnFailed)?.Failure;
+            if (refused?.Error == TurnError.Overloaded)
+            {
+                parts.Silos.WasFull(silo, turn.Model);
+            }
             if (refused?.Error is TurnError.Draining or TurnError.Overloaded or TurnError.ModelLoading or TurnError.ModelNotFound
                 or TurnError.Fenced)
             {
@@ -45,17 +49,19 @@ sealed class CompletionRelay(RelayParts parts)
 
     /// <returns>The first event, a failure that lets another silo try if the silo was lost before it.</returns>
     async ValueTask<(SiloCall?, TurnEvent)> BeginAsync(
-        SiloEntry silo, byte[] request, CancellationToken cancellationToken)
+        SiloEntry silo, CompletionTurn turn, CancellationToken cancellationToken)
     {
         SiloCall? call = null;
         try
         {
-            call = await SiloCall.OpenAsync(parts, silo, PeerMethods.RunCompletion, request, cancellationToken);
+            call = await SiloCall.OpenAsync(parts, silo, () => (PeerMethods.RunCompletion, JsonSerializer.SerializeToUtf8Bytes(
+                turn with { Trace = TurnTrace.Current }, ContractsJson.Default.CompletionTurn)), cancellationToken);
             return (call, await ReceiveAsync(call));
         }
         catch (PeerException e) when (e.Fault is not (PeerFault.Deadline or PeerFault.Failed))
         {
             ClusterLog.Broken(parts.Logger, "completion", silo.Id, e.Fault, e.Message);
+            parts.Metrics.Broke(e.Fault);
             parts.Silos.Watcher.Suspect(silo.Id);
             return (call, Failed(TurnError.Fenced, "The silo does not answer."));
         }
@@ -75,6 +81,7 @@ sealed class CompletionRelay(RelayParts parts)
         {
             cancellationToken.ThrowIfCancellationRequested();
             ClusterLog.Broken(parts.Logger, "completion", "", e.Fault, e.Message);
+            parts.Metrics.Broke(e.Fault);
             return Failed(TurnError.Fenced, "The silo of this completion was lost.");
         }
     }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Hearth.Actors.Membership;
+using Hearth.Actors.Metrics;
 using Hearth.Actors.Storage;
 using Hearth.Actors.Transport;
 using Hearth.Contracts;
@@ -13,6 +14,7 @@ public sealed class RoutedCluster : ICluster, IAsyncDisposable
 {
     readonly IGrainStore _store;
     readonly SiloTable _silos;
+    readonly MembershipMetrics _membership;
     readonly RelayParts _parts;
     readonly Conversations _conversations;
     readonly CompletionRelay _completions;
@@ -22,10 +24,10 @@ public sealed class RoutedCluster : ICluster, IAsyncDisposable
     public RoutedCluster(IGrainStore store, MembershipWatcher watcher, IPeerNetwork network, RoutingOptions options,
         Random random, TimeProvider time, ILogger logger)
     {
-        _store = store;
+        (_store, _membership) = (store, new MembershipMetrics(watcher));
         _silos = new SiloTable(watcher, random, time);
         var router = new Router(store, _silos, new OwnerCache(Limits.OwnersCached));
-        _parts = new RelayParts(router, _silos, network, options, new RoutingMetrics(_silos), time, logger);
+        _parts = new RelayParts(router, _silos, network, options, new RoutingMetrics(), time, logger);
         _conversations = new Conversations(_parts, store);
         _completions = new CompletionRelay(_parts);
     }
@@ -114,6 +116,7 @@ public sealed class RoutedCluster : ICluster, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _parts.Metrics.Dispose();
+        _membership.Dispose();
         await _silos.DisposeAsync();
     }
 

@@ -58,8 +58,12 @@ sealed class Router(IGrainStore store, SiloTable silos, OwnerCache cache)
         {
             return new Located(new Route(before, RouteKind.Placed), true);
         }
-        return new Located(silos.Place(name, prefix, except) is { } chosen ? new Route(chosen, RouteKind.Placed) : null, true);
+        return new Located(Place(name, prefix, except), true);
     }
+
+    /// <summary>A silo for a conversation that nobody has; null if there is none.</summary>
+    public Route? Place(string model, ulong prefix, IReadOnlyCollection<string> except) =>
+        silos.Place(model, prefix, except) is { } chosen ? new Route(chosen, RouteKind.Placed) : null;
 
     public void Seen(GrainId grain, Route route)
     {

@@ -32,7 +32,7 @@ sealed class ShownEvents
     }
 
     /// <summary>A <see cref="RunTurnCall"/> that goes on after these events.</summary>
-    public ReadOnlyMemory<byte> Call(ChatTurn turn)
+    public ReadOnlyMemory<byte> Call(ChatTurn turn, bool isNew)
     {
         var body = new ArrayBufferWriter<byte>(_length + 1024);
         using (var json = new Utf8JsonWriter(body, new JsonWriterOptions { SkipValidation = true }))
@@ -40,6 +40,7 @@ sealed class ShownEvents
             json.WriteStartObject();
             json.WritePropertyName("turn");
             JsonSerializer.Serialize(json, turn, ContractsJson.Default.ChatTurn);
+            json.WriteBoolean("is_new", isNew);
             json.WriteNumber("from_event", Count);
             json.WritePropertyName("shown");
         }

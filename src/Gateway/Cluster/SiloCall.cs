@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Hearth.Actors.Membership;
 using Hearth.Actors.Transport;
@@ -15,9 +16,11 @@ sealed class SiloCall : IAsyncDisposable
     readonly CancellationTokenRegistration _ofCaller;
     readonly CancellationTokenRegistration _ofLife;
     readonly TimeSpan _silence;
+    readonly Activity? _span;
 
-    SiloCall(PeerCall call, RelayParts parts, SiloEntry silo, CancellationToken caller)
+    SiloCall(PeerCall call, RelayParts parts, SiloEntry silo, Activity? span, CancellationToken caller)
     {
+        _span = span;
         (_call, _caller, _life, _silence) = (call, caller, parts.Silos.LifeOf(silo), parts.Options.Silence);
         _stop = new CancellationTokenSource(_silence, parts.Time);
         _ofCaller = caller.UnsafeRegister(static stop => ((CancellationTokenSource)stop!).Cancel(), _stop);
@@ -25,11 +28,24 @@ sealed class SiloCall : IAsyncDisposable
     }
 
     /// <exception cref="PeerException">Unreachable.</exception>
-    public static async ValueTask<SiloCall> OpenAsync(RelayParts parts, SiloEntry silo, string method,
-        ReadOnlyMemory<byte> request, CancellationToken cancellationToken)
+    /// <param name="ask">The method and its request, made within the call's span.</param>
+    public static async ValueTask<SiloCall> OpenAsync(RelayParts parts, SiloEntry silo,
+        Func<(string Method, ReadOnlyMemory<byte> Request)> ask, CancellationToken cancellationToken)
     {
-        var call = await parts.Network.OpenAsync(silo.Address, method, request, PeerCallOptions.Default, cancellationToken);
-        return new SiloCall(call, parts, silo, cancellationToken);
+        var span = TurnTrace.Call(silo.Id, silo.Address);
+        try
+        {
+            var (method, request) = ask();
+            span?.DisplayName = $"peer {method}";
+            var call = await parts.Network.OpenAsync(silo.Address, method, request, PeerCallOptions.Default, cancellationToken);
+            return new SiloCall(call, parts, silo, span, cancellationToken);
+        }
+        catch (Exception e)
+        {
+            span?.SetStatus(ActivityStatusCode.Error, e.GetType().Name);
+            span?.Dispose();
+            throw;
+        }
     }
 
     /// <exception cref="PeerException">Lost: also when the silo is dead; Deadline: it was silent for too long.</exception>
@@ -44,6 +60,7 @@ sealed class SiloCall : IAsyncDisposable
         }
         catch (OperationCanceledException) when (!_caller.IsCancellationRequested)
         {
+            _span?.SetStatus(ActivityStatusCode.Error);
             throw _life.IsCancellationRequested
                 ? new PeerException(PeerFault.Lost, "The silo was declared dead.")
                 : new PeerException(PeerFault.Deadline, $"The silo said nothing for {_silence.TotalSeconds} s.");
@@ -56,5 +73,6 @@ sealed class SiloCall : IAsyncDisposable
         await _ofLife.DisposeAsync();
         await _call.DisposeAsync();
         _stop.Dispose();
+        _span?.Dispose();
     }
 }

@@ -14,14 +14,16 @@ sealed class SiloTable : IAsyncDisposable
     readonly MembershipWatcher _watcher;
     readonly ConcurrentDictionary<string, SiloDescription> _descriptions = new();
     readonly ConcurrentDictionary<string, CancellationTokenSource> _lives = new();
+    readonly ConcurrentDictionary<(string Silo, string Model), long> _full = new();
     readonly CancellationTokenSource _stop = new();
     readonly Placer _placer;
+    readonly TimeProvider _time;
     readonly Task _following;
     volatile ModelsOfView _models = new(MembershipView.Empty, []);
 
     public SiloTable(MembershipWatcher watcher, Random random, TimeProvider time)
     {
-        (_watcher, _placer) = (watcher, new Placer(watcher, random, time));
+        (_watcher, _placer, _time) = (watcher, new Placer(watcher, random, time), time);
         _following = FollowAsync();
     }
 
@@ -59,6 +61,13 @@ sealed class SiloTable : IAsyncDisposable
     /// <summary>Where a conversation goes that nobody has; null if no active silo serves the model.</summary>
     public SiloEntry? Place(string model, ulong prefix, IReadOnlyCollection<string> except) =>
         _placer.Place(model, prefix, except);
+
+    /// <summary>The silo has just had no room for a turn.</summary>
+    public void WasFull(SiloEntry silo, string model) => _full[(silo.Id, model)] = _time.GetTimestamp();
+
+    /// <summary>The silos that have had no room for this model a moment ago.</summary>
+    public IEnumerable<string> Full(string model) => _full
+        .Where(f => f.Key.Model == model && _time.GetElapsedTime(f.Value) < Limits.FullFor).Select(f => f.Key.Silo);
 
     /// <summary>Cancelled as soon as the silo is known to be gone for good.</summary>
     public CancellationToken LifeOf(SiloEntry silo)
@@ -139,6 +148,10 @@ sealed class SiloTable : IAsyncDisposable
                     if (view.Find(id) is null or { Status: SiloStatus.Dead } && _lives.TryRemove(id, out _))
                     {
                         _descriptions.TryRemove(id, out _);
+                        foreach (var full in _full.Keys.Where(k => k.Silo == id))
+                        {
+                            _full.TryRemove(full, out _);
+                        }
                         await life.CancelAsync();
                     }
                 }

@@ -15,6 +15,17 @@ abstract class TurnAsk(TenantId tenant, ConversationId conversation, TurnId turn
     /// <summary>Sequence of the event that comes next.</summary>
     public abstract int Next { get; }
 
+    /// <summary>The turn's model, if it is known without asking.</summary>
+    public virtual string? Model => null;
+
+    /// <summary>No silo can have begun the turn: it may be refused without asking one.</summary>
+    public virtual bool IsNew => false;
+
+    /// <summary>A silo may have begun it.</summary>
+    public virtual void MayHaveBegun()
+    {
+    }
+
     /// <summary>The call that goes on from there.</summary>
     public abstract (string Method, ReadOnlyMemory<byte> Request) Call();
 
@@ -36,6 +47,13 @@ abstract class TurnAsk(TenantId tenant, ConversationId conversation, TurnId turn
 sealed class RunAsk(ChatTurn turn) : TurnAsk(turn.Tenant, turn.Conversation, turn.Id)
 {
     readonly ShownEvents _shown = new();
+    bool _mayHaveBegun = !turn.IsIdDrawn;
+
+    public override string Model => turn.Model;
+
+    public override bool IsNew => !_mayHaveBegun && Next == 0;
+
+    public override void MayHaveBegun() => _mayHaveBegun = true;
 
     public override int Next => _shown.Count;
 
@@ -43,7 +61,7 @@ sealed class RunAsk(ChatTurn turn) : TurnAsk(turn.Tenant, turn.Conversation, tur
 
     // Without its events nobody but who runs it can go on exactly: the pending record is asked for the rest.
     public override (string Method, ReadOnlyMemory<byte> Request) Call() =>
-        _shown.IsWhole ? (PeerMethods.RunTurn, _shown.Call(turn)) : Attach();
+        _shown.IsWhole ? (PeerMethods.RunTurn, _shown.Call(turn with { Trace = TurnTrace.Current }, IsNew)) : Attach();
 
     public override void Saw(ReadOnlySpan<byte> json) => _shown.Add(json);
 

@@ -26,6 +26,8 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
     bool _ended;
     bool _isSettled;
     bool _delivered;
+    bool _wasFree;
+    string? _full;
     TurnFailure? _reason;
     int _tries;
     int _moves;
@@ -74,9 +76,12 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
         {
             return await NowhereAsync(isFree);
         }
+        if (route.Kind == RouteKind.Located && route.Silo.Id == _full)
+        {
+            return End(_reason!); // that was the owner: nobody else may have it
+        }
         (_route, _isSettled) = (route, false);
-        var (method, request) = ask.Call();
-        _call = await SiloCall.OpenAsync(parts, route.Silo, method, request, cancellationToken);
+        _call = await SiloCall.OpenAsync(parts, route.Silo, ask.Call, cancellationToken);
         if (_lastSilo is null)
         {
             parts.Metrics.Routed(route.Kind, parts.Time.GetElapsedTime(startedAt));
@@ -100,9 +105,17 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
                 return new Located(new Route(named, RouteKind.Moved), false);
             }
         }
-        return _tries == 0 && parts.Router.Cached(ask.Grain) is { } cached
-            ? new Located(cached, false)
-            : await parts.Router.LocateAsync(ask.Grain, ask.ModelAsync, ask.Prefix, _except, cancellationToken);
+        if (_tries == 0 && parts.Router.Cached(ask.Grain) is { } cached)
+        {
+            return new Located(cached, false);
+        }
+        var except = ask is { IsNew: true, Model: { } model } ? [.. _except, .. parts.Silos.Full(model)] : _except;
+        if (_wasFree)
+        {
+            _wasFree = false; // a moment ago: whoever has claimed it since says so
+            return new Located(parts.Router.Place(ask.Model!, ask.Prefix, except), true);
+        }
+        return await parts.Router.LocateAsync(ask.Grain, ask.ModelAsync, ask.Prefix, except, cancellationToken);
     }
 
     /// <returns>Null when the message was not for the reader.</returns>
@@ -151,6 +164,7 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
             case TurnError.Moved:
             case TurnError.Fenced:
             case TurnError.Draining when isOwner:
+                ask.MayHaveBegun();
                 parts.Metrics.Redirected();
                 parts.Router.Forget(ask.Grain, _route.Silo.Id);
                 _hint = failure.Silo != _route.Silo.Id ? failure.Silo : null;
@@ -161,6 +175,15 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
             case TurnError.Draining or TurnError.Overloaded or TurnError.ModelLoading or TurnError.ModelNotFound
                 when !isOwner && ask.Next == 0:
                 parts.Router.Forget(ask.Grain, _route.Silo.Id);
+                if (failure.Error == TurnError.Overloaded)
+                {
+                    _full = _route.Silo.Id;
+                }
+                _wasFree = _route.Kind == RouteKind.Placed && ask.Model is not null;
+                if (_wasFree && failure.Error == TurnError.Overloaded)
+                {
+                    parts.Silos.WasFull(_route.Silo, ask.Model!);
+                }
                 return _except.Add(_route.Silo.Id) ? await AgainAsync(failure, wait: false) : End(failure);
             default:
                 return End(failure);
@@ -170,6 +193,7 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
     async ValueTask<TurnEvent?> BrokenAsync(PeerException broken)
     {
         var silo = _route.Silo.Id;
+        parts.Metrics.Broke(broken.Fault);
         if (_tries == 0)
         {
             ClusterLog.Broken(parts.Logger, ask.Turn.Value, silo, broken.Fault, broken.Message);
@@ -179,7 +203,11 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
             case PeerFault.Unreachable:
             case PeerFault.Lost:
             case PeerFault.Aborted:
-                _delivered |= broken.Fault != PeerFault.Unreachable;
+                if (broken.Fault != PeerFault.Unreachable)
+                {
+                    _delivered = true;
+                    ask.MayHaveBegun();
+                }
                 parts.Silos.Watcher.Suspect(silo);
                 parts.Router.Forget(ask.Grain, silo);
                 // What nobody has yet can go elsewhere at once; what a silo may have is its own until it is dead.
@@ -207,7 +235,10 @@ sealed class TurnRelay(RelayParts parts, TurnAsk ask, CancellationToken cancella
     ValueTask<TurnEvent?> NowhereAsync(bool isFree)
     {
         var failure = _reason
-            ?? new TurnFailure(TurnError.ModelLoading, "No silo serves this conversation's model now.", null, Limits.RetryAfter);
+            ?? (ask is { IsNew: true, Model: { } model } && parts.Silos.Full(model).Any()
+                ? new TurnFailure(TurnError.Overloaded, "No silo has room for another turn now.", null, Limits.RetryAfter)
+                : new TurnFailure(
+                    TurnError.ModelLoading, "No silo serves this conversation's model now.", null, Limits.RetryAfter));
         if (isFree && !_delivered && ask.Next == 0)
         {
             return ValueTask.FromResult<TurnEvent?>(End(failure));

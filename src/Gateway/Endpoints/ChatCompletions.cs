@@ -49,6 +49,7 @@ sealed class ChatCompletions(ICluster cluster, TurnDoor door, TurnReply reply, T
         var turn = new ChatTurn
         {
             Id = TurnIds.Of(http),
+            IsIdDrawn = TurnIds.KeyOf(http) is null,
             Tenant = http.Tenant(),
             Conversation = conversation,
             Model = request.Model,
@@ -63,6 +64,9 @@ sealed class ChatCompletions(ICluster cluster, TurnDoor door, TurnReply reply, T
         // (5) and (6)
         var head = new ReplyHead(ChatFormat.IdPrefix, request.Model, request.Generation.Choices, request.Generation.Logprobs,
             request.Delivery);
-        await reply.SendAsync(http, TurnStreams.RunAsync(cluster, turn), new ChatFormat(head), "chat");
+        // One found by its history may turn out to have moved on.
+        var known = mode == HistoryMode.WholeFound ? "" : conversation.Value;
+        await reply.SendAsync(http, TurnStreams.RunAsync(cluster, turn), new ChatFormat(head),
+            new TurnSubject("chat", turn.Model, known, turn.Id.Value, turn.Generation, request.Delivery.Stream));
     }
 }

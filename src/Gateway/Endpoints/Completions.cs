@@ -49,6 +49,7 @@ sealed class Completions(ICluster cluster, TurnDoor door, TurnReply reply)
         var head = new ReplyHead("cmpl-", request.Model, turns.Length * request.Generation.Choices,
             request.Generation.Logprobs, request.Delivery);
         var events = TurnStreams.RunAsync(cluster, turns);
-        return reply.SendAsync(http, events, new TextFormat(head), "text_completion");
+        return reply.SendAsync(http, events, new TextFormat(head),
+            new TurnSubject("text_completion", request.Model, "", id.Value, request.Generation, request.Delivery.Stream));
     }
 }

@@ -31,7 +31,8 @@ sealed class ConversationTurns(ICluster cluster, TurnDoor door, TurnReply reply)
                 // From the first event on, which says how the stream looks; what the client has is not sent again.
                 var events = cluster.AttachTurnAsync(http.Tenant(), conversation, turn, 0, CancellationToken.None);
                 var usage = http.Request.Query["include_usage"] is [{ } flag] && bool.TryParse(flag, out var wanted) && wanted;
-                return reply.ResumeAsync(http, events, position, new Delivery(true, usage, false));
+                return reply.ResumeAsync(http, events, position, new Delivery(true, usage, false),
+                    new TurnSubject("resume", "", conversation.Value, turn.Value, null, true));
             });
         }
     }

@@ -47,7 +47,8 @@ sealed class GrpcChat(
     async Task RunTurn(GrpcCall call, V1.RunTurnRequest request)
     {
         var turn = GrpcRequests.Turn(request, call, cluster.Models, time.GetUtcNow());
-        await StreamAsync(call, cluster.RunTurnAsync(turn, CancellationToken.None), "grpc_turn",
+        await StreamAsync(call, cluster.RunTurnAsync(turn, CancellationToken.None),
+            new TurnSubject("grpc_turn", turn.Model, turn.Conversation.Value, turn.Id.Value, turn.Generation, true),
             request.Resumable ? options.ResumeWindow : TimeSpan.Zero);
     }
 
@@ -56,11 +57,12 @@ sealed class GrpcChat(
         var events = cluster.AttachTurnAsync(call.Tenant, GrpcRequests.Conversation(request.Conversation),
             GrpcRequests.Turn(request.Turn), GrpcRequests.FromEvent(request.FromEvent), CancellationToken.None);
         metrics.Resumed();
-        await StreamAsync(call, events, "grpc_resume", options.ResumeWindow);
+        await StreamAsync(call, events, new TurnSubject("grpc_resume", "", request.Conversation, request.Turn, null, true),
+            options.ResumeWindow);
     }
 
     /// <summary>Once it is let in, sends a turn's events until its last one; a failure ends the call with its status.</summary>
-    async Task StreamAsync(GrpcCall call, IAsyncEnumerable<TurnEvent> turn, string operation, TimeSpan linger)
+    async Task StreamAsync(GrpcCall call, IAsyncEnumerable<TurnEvent> turn, TurnSubject subject, TimeSpan linger)
     {
         if (await door.RefusesAsync(call.Http, out var lease))
         {
@@ -68,13 +70,16 @@ sealed class GrpcChat(
         }
         using (lease)
         {
-            await SendAsync(call, turn, operation, linger);
+            await SendAsync(call, turn, subject, linger);
         }
     }
 
-    async Task SendAsync(GrpcCall call, IAsyncEnumerable<TurnEvent> turn, string operation, TimeSpan linger)
+    async Task SendAsync(GrpcCall call, IAsyncEnumerable<TurnEvent> turn, TurnSubject subject, TimeSpan linger)
     {
-        var record = metrics.Begin(operation);
+        using var scope = Log.Scope(logger, subject);
+        using var span = TurnTrace.Begin(subject);
+        using var counted = metrics.Streams();
+        var record = metrics.Begin(subject.Operation, subject.Model);
         try
         {
             await using var events = new TurnEvents(turn, time, linger, call.Cancellation);
@@ -105,7 +110,8 @@ sealed class GrpcChat(
         finally
         {
             metrics.End(record, call.Http.Outcome());
-            Log.TurnDone(logger, call.Http.RequestId(), operation, call.Http.Outcome(),
+            TurnTrace.End(span, record, call.Http.Outcome());
+            Log.TurnDone(logger, call.Http.RequestId(), subject.Operation, call.Http.Outcome(),
                 record.Usage.PromptTokens, record.Usage.CachedTokens, record.Usage.CompletionTokens,
                 (long)time.GetElapsedTime(record.StartedAt).TotalMilliseconds);
         }
@@ -116,11 +122,14 @@ sealed class GrpcChat(
         switch (happened)
         {
             case TurnStarted started:
-                record.Cache = TurnReply.NameOf(started.Cache);
+                (record.Cache, record.Silo) = (TurnReply.NameOf(started.Cache), started.Silo);
                 record.Usage = new Usage(started.PromptTokens, 0, started.CachedTokens);
                 break;
             case TurnDelta { Text.Length: > 0 }:
                 metrics.FirstText(record);
+                break;
+            case ChoiceFinished choice:
+                record.Reasons.Add(choice.Reason);
                 break;
             case TurnFinished finished:
                 record.Usage = finished.Usage;

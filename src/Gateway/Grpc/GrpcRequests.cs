@@ -41,6 +41,7 @@ static class GrpcRequests
         return new ChatTurn
         {
             Id = request.Turn.Length == 0 ? new TurnId(RequestContext.NewId("turn_")) : Turn(request.Turn),
+            IsIdDrawn = request.Turn.Length == 0,
             Tenant = call.Tenant,
             Conversation = request.Conversation.Length == 0 ? ConversationFinder.New() : Conversation(request.Conversation),
             Model = model.Name,

@@ -1,78 +1,46 @@
-using System.Diagnostics.Metrics;
-
 namespace Hearth.Gateway;
 
-enum MetricKind
+/// <param name="Labels">As they stand between the braces.</param>
+/// <param name="Value">The value; of a histogram the sum.</param>
+/// <param name="Counts">Histogram: values in each bucket, not cumulated, the last one is the rest.</param>
+sealed record MetricSnapshot(string Labels, double Value, IReadOnlyList<long> Counts)
 {
-    Counter,
-    Gauge,
-    Histogram,
+    /// <summary>Two series of one name and one label set are one: two silos may share a process.</summary>
+    public MetricSnapshot Plus(MetricSnapshot other) =>
+        new(Labels, Value + other.Value, [.. Counts.Zip(other.Counts, (a, b) => a + b)]);
 }
 
-/// <summary>The values of one instrument, by its labels. Thread-safe.</summary>
-sealed class MetricFamily(Instrument instrument, MetricKind kind, bool absolute, double[] buckets)
+/// <summary>The values of one label set. Thread-safe, and allocates nothing.</summary>
+sealed class MetricSeries(string labels, double[] bounds, bool absolute)
 {
     readonly Lock _gate = new();
-    readonly SortedDictionary<string, MetricSeries> _series = new(StringComparer.Ordinal);
+    readonly long[] _counts = bounds.Length > 0 ? new long[bounds.Length + 1] : [];
+    double _value;
 
-    public string Name { get; } = PrometheusText.Name(instrument, kind);
-    public string Help => instrument.Description ?? instrument.Name;
-    public MetricKind Kind => kind;
-    public IReadOnlyList<double> Buckets => buckets;
-
-    /// <returns>False if the family has as many label sets as it may have.</returns>
-    public bool Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    public void Add(double value)
     {
-        var labels = PrometheusText.Labels(tags);
         lock (_gate)
         {
-            if (!_series.TryGetValue(labels, out var series))
+            _value = absolute ? value : _value + value;
+            if (_counts.Length > 0)
             {
-                if (_series.Count >= Limits.SeriesMax)
-                {
-                    return false;
-                }
-                _series[labels] = series = new MetricSeries(buckets.Length);
+                _counts[Bucket(value)]++;
             }
-            series.Add(value, absolute, kind == MetricKind.Histogram ? Bucket(value) : -1);
         }
-        return true;
     }
 
-    public IReadOnlyList<(string Labels, MetricSnapshot Values)> Snapshot()
+    public MetricSnapshot Snapshot()
     {
         lock (_gate)
         {
-            return [.. _series.Select(s => (s.Key, s.Value.Snapshot()))];
+            return new MetricSnapshot(labels, _value, [.. _counts]);
         }
     }
 
+    /// <summary>The first bucket whose upper bound is not below the value; one beyond them for the rest.</summary>
     int Bucket(double value)
     {
-        var found = Array.BinarySearch(buckets, value);
+        var found = Array.BinarySearch(bounds, value);
         return found >= 0 ? found : ~found;
     }
-}
-
-/// <param name="Counts">Histogram: values in each bucket, not cumulated, the last one is the rest.</param>
-sealed record MetricSnapshot(double Value, long Count, IReadOnlyList<long> Counts);
-
-/// <summary>One line of values; guarded by its family.</summary>
-sealed class MetricSeries(int buckets)
-{
-    readonly long[] _counts = new long[buckets + 1];
-    double _value;
-    long _count;
-
-    public void Add(double value, bool absolute, int bucket)
-    {
-        _value = absolute ? value : _value + value;
-        if (bucket >= 0)
-        {
-            _count++;
-            _counts[bucket]++;
-        }
-    }
-
-    public MetricSnapshot Snapshot() => new(_value, _count, [.. _counts]);
 }

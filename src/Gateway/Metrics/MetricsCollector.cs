@@ -3,22 +3,36 @@ using System.Diagnostics.Metrics;
 
 namespace Hearth.Gateway;
 
-/// <summary>Listens to all meters named <c>Hearth.*</c> of this process and keeps their values for <c>/metrics</c>.</summary>
+/// <summary>Families of one name: of several instruments, where two silos share a process.</summary>
+sealed record MetricGroup(MetricFamily Family, IReadOnlyList<MetricSnapshot> Series)
+{
+    public static MetricGroup Of(IEnumerable<MetricFamily> families)
+    {
+        var first = families.First();
+        var same = families.Where(f => f.Kind == first.Kind && f.Buckets.AsSpan().SequenceEqual(first.Buckets));
+        return new MetricGroup(first, [.. same.SelectMany(f => f.Snapshot())
+            .GroupBy(s => s.Labels, (_, equal) => equal.Aggregate((a, b) => a.Plus(b)))
+            .OrderBy(s => s.Labels, StringComparer.Ordinal)]);
+    }
+}
+
+/// <summary>Listens to all meters named <c>Hearth.*</c> of this process, and to some of the runtime's, and keeps their values
+/// for <c>/metrics</c>.</summary>
 sealed class MetricsCollector : IDisposable
 {
-    static readonly double[] s_defaultBuckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
-
+    readonly Lock _collecting = new();
     readonly MeterListener _listener = new();
     readonly ConcurrentDictionary<Instrument, MetricFamily> _families = new();
+    readonly ProcessMetrics _process;
     long _dropped;
 
-    public MetricsCollector()
+    public MetricsCollector(ProcessRole role)
     {
         _listener.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Meter.Name.StartsWith("Hearth.", StringComparison.Ordinal))
+            if (MetricLabel.IsShown(instrument))
             {
-                listener.EnableMeasurementEvents(instrument, _families.GetOrAdd(instrument, Family));
+                listener.EnableMeasurementEvents(instrument, _families.GetOrAdd(instrument, i => new MetricFamily(i)));
             }
         };
         _listener.MeasurementsCompleted = (instrument, _) => _families.TryRemove(instrument, out var _);
@@ -26,20 +40,30 @@ sealed class MetricsCollector : IDisposable
         _listener.SetMeasurementEventCallback<float>((_, value, tags, state) => Record(state, value, tags));
         _listener.SetMeasurementEventCallback<long>((_, value, tags, state) => Record(state, value, tags));
         _listener.SetMeasurementEventCallback<int>((_, value, tags, state) => Record(state, value, tags));
+        _process = new ProcessMetrics(role, () => Interlocked.Read(ref _dropped));
         _listener.Start();
     }
 
-    /// <summary>Label sets that were not kept since there were too many.</summary>
-    public long Dropped => Interlocked.Read(ref _dropped);
-
-    /// <summary>The families by name; instruments of one name (two silos in one process) stand side by side.</summary>
-    public IReadOnlyList<MetricFamily> Collect()
+    /// <summary>The values now, by name.</summary>
+    public IReadOnlyList<MetricGroup> Collect()
     {
-        _listener.RecordObservableInstruments();
-        return [.. _families.Values.OrderBy(f => f.Name, StringComparer.Ordinal)];
+        lock (_collecting)
+        {
+            foreach (var family in _families.Values.Where(f => f.Instrument.IsObservable))
+            {
+                family.Forget();
+            }
+            _listener.RecordObservableInstruments();
+            return [.. _families.Values.GroupBy(f => f.Name, (_, families) => MetricGroup.Of(families))
+                .OrderBy(g => g.Family.Name, StringComparer.Ordinal)];
+        }
     }
 
-    public void Dispose() => _listener.Dispose();
+    public void Dispose()
+    {
+        _listener.Dispose();
+        _process.Dispose();
+    }
 
     void Record(object? state, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
@@ -48,22 +72,4 @@ sealed class MetricsCollector : IDisposable
             Interlocked.Increment(ref _dropped);
         }
     }
-
-    static MetricFamily Family(Instrument instrument)
-    {
-        var type = instrument.GetType().GetGenericTypeDefinition();
-        var kind = type == typeof(Histogram<>) ? MetricKind.Histogram
-            : type == typeof(Counter<>) || type == typeof(ObservableCounter<>) ? MetricKind.Counter : MetricKind.Gauge;
-        var absolute = instrument.IsObservable || type == typeof(Gauge<>);
-        return new MetricFamily(instrument, kind, absolute, kind == MetricKind.Histogram ? Buckets(instrument) : []);
-    }
-
-    static double[] Buckets(Instrument instrument) => instrument switch
-    {
-        Histogram<double> { Advice.HistogramBucketBoundaries: { } declared } => [.. declared],
-        Histogram<float> { Advice.HistogramBucketBoundaries: { } declared } => [.. declared.Select(b => (double)b)],
-        Histogram<long> { Advice.HistogramBucketBoundaries: { } declared } => [.. declared.Select(b => (double)b)],
-        Histogram<int> { Advice.HistogramBucketBoundaries: { } declared } => [.. declared.Select(b => (double)b)],
-        _ => s_defaultBuckets,
-    };
 }

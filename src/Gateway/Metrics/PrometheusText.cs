@@ -4,105 +4,105 @@ using System.Text;
 
 namespace Hearth.Gateway;
 
-/// <summary>Prometheus' text format 0.0.4: names and labels made valid, values in the shortest form that reads back.</summary>
+/// <summary>Prometheus' text format 0.0.4 and OpenMetrics 1.0, which differ in little: the names of counter families, units, how a
+/// bound is written, and the end.</summary>
 static class PrometheusText
 {
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
+    public const string OpenMetricsType = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-    public static string Write(IReadOnlyList<MetricFamily> families, long dropped, string version)
+    static readonly (string Prefix, string Shown)[] s_prefixes =
+        [("hearth_", "hearth_"), ("vllm_", "vllm:"), ("gen_ai_", "gen_ai_"), ("dotnet_", "dotnet_"), ("process_", "process_")];
+
+    public static string Write(IReadOnlyList<MetricGroup> groups, bool openMetrics)
     {
         var text = new StringBuilder();
-        Header(text, "hearth_build_info", "The version that runs, as labels.", "gauge");
-        text.Append(CultureInfo.InvariantCulture,
-            $"hearth_build_info{{version=\"{Escape(version)}\",dotnet=\"{Environment.Version}\"}} 1\n");
-        Header(text, "hearth_metrics_dropped_total", "Values not kept because their metric had too many label sets.", "counter");
-        text.Append(CultureInfo.InvariantCulture, $"hearth_metrics_dropped_total {dropped}\n");
-        string? before = null;
-        foreach (var family in families)
+        foreach (var (family, series) in groups.Where(g => g.Series.Count > 0))
         {
-            var series = family.Snapshot();
-            if (series.Count == 0)
-            {
-                continue;
-            }
-            if (family.Name != before)
-            {
-                Header(text, family.Name, family.Help, family.Kind switch
-                {
-                    MetricKind.Counter => "counter",
-                    MetricKind.Histogram => "histogram",
-                    _ => "gauge",
-                });
-            }
-            before = family.Name;
-            foreach (var (labels, values) in series)
+            Header(text, family, openMetrics);
+            foreach (var values in series)
             {
                 if (family.Kind == MetricKind.Histogram)
                 {
-                    Histogram(text, family, labels, values);
+                    Histogram(text, family, values, openMetrics);
                 }
                 else
                 {
-                    Line(text, family.Name, labels, values.Value);
+                    Line(text, family.Name, values.Labels, values.Value);
                 }
             }
         }
-        return text.ToString();
+        return (openMetrics ? text.Append("# EOF\n") : text).ToString();
     }
 
-    /// <summary>The instrument's name with <c>hearth_</c> before it and its unit and <c>_total</c> after it.</summary>
+    /// <summary>The instrument's name with its unit and <c>_total</c> after it; <c>hearth_</c> before it if it is of no namespace
+    /// that is known.</summary>
     public static string Name(Instrument instrument, MetricKind kind)
     {
         var name = string.Concat(instrument.Name.Select(c => char.IsAsciiLetterOrDigit(c) ? char.ToLowerInvariant(c) : '_'));
-        name = Prefixed(name);
-        name = instrument.Unit switch
-        {
-            "s" => Suffixed(name, "_seconds"),
-            "By" => Suffixed(name, "_bytes"),
-            _ => name,
-        };
-        return kind == MetricKind.Counter ? Suffixed(name, "_total") : name;
+        name = Array.Find(s_prefixes, p => name.StartsWith(p.Prefix, StringComparison.Ordinal)) is (string prefix, string shown)
+            ? shown + name[prefix.Length..] : "hearth_" + name;
+        name = Suffixed(name, UnitOf(instrument) is { } unit ? "_" + unit : "");
+        return Suffixed(name, kind == MetricKind.Counter ? "_total" : "");
 
-        static string Prefixed(string name) => name.StartsWith("hearth_", StringComparison.Ordinal) ? name : "hearth_" + name;
         static string Suffixed(string name, string suffix) =>
             name.EndsWith(suffix, StringComparison.Ordinal) ? name : name + suffix;
     }
 
     /// <summary><c>a="x",b="y"</c>, sorted by name.</summary>
-    public static string Labels(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    public static string Labels(
+        ReadOnlySpan<KeyValuePair<string, object?>> constant, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
-        if (tags.IsEmpty)
+        var labels = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, value) in (ReadOnlySpan<KeyValuePair<string, object?>>)[.. constant, .. tags])
         {
-            return "";
+            labels[LabelName(name)] = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
         }
-        var labels = new List<string>(tags.Length);
-        foreach (var (name, value) in tags)
-        {
-            var valid = string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_'));
-            var text = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
-            labels.Add($"{(char.IsAsciiDigit(valid[0]) ? "_" : "")}{valid}=\"{Escape(text)}\"");
-        }
-        labels.Sort(StringComparer.Ordinal);
-        return string.Join(',', labels);
+        return string.Join(',', labels.Select(l => $"{l.Key}=\"{Escape(l.Value)}\""));
     }
 
-    static void Header(StringBuilder text, string name, string help, string type) => text
-        .Append("# HELP ").Append(name).Append(' ')
-        .Append(help.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal))
-        .Append("\n# TYPE ").Append(name).Append(' ').Append(type).Append('\n');
-
-    static void Histogram(StringBuilder text, MetricFamily family, string labels, MetricSnapshot values)
+    public static string LabelName(string name)
     {
-        var separator = labels.Length > 0 ? "," : "";
+        var valid = string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_'));
+        return valid is "" || char.IsAsciiDigit(valid[0]) ? "_" + valid : valid;
+    }
+
+    /// <summary>The base unit that stands in the name; null for counts.</summary>
+    public static string? UnitOf(Instrument instrument) => instrument.Unit switch
+    {
+        "s" => "seconds",
+        "By" => "bytes",
+        _ => null,
+    };
+
+    static void Header(StringBuilder text, MetricFamily family, bool openMetrics)
+    {
+        var name = openMetrics && family.Kind == MetricKind.Counter ? family.Name[..^"_total".Length] : family.Name;
+        text.Append("# HELP ").Append(name).Append(' ').Append(openMetrics ? Escape(family.Help) : EscapeHelp(family.Help))
+            .Append("\n# TYPE ").Append(name).Append(family.Kind switch
+            {
+                MetricKind.Counter => " counter\n",
+                MetricKind.Histogram => " histogram\n",
+                _ => " gauge\n",
+            });
+        if (openMetrics && UnitOf(family.Instrument) is { } unit)
+        {
+            text.Append("# UNIT ").Append(name).Append(' ').Append(unit).Append('\n');
+        }
+    }
+
+    static void Histogram(StringBuilder text, MetricFamily family, MetricSnapshot values, bool openMetrics)
+    {
+        var before = values.Labels.Length > 0 ? values.Labels + "," : "";
         long below = 0;
-        for (var i = 0; i < family.Buckets.Count; i++)
+        for (var i = 0; i < values.Counts.Count; i++)
         {
             below += values.Counts[i];
-            Line(text, family.Name + "_bucket", $"{labels}{separator}le=\"{Number(family.Buckets[i])}\"", below);
+            var bound = i == family.Buckets.Length ? "+Inf" : Bound(family.Buckets[i], openMetrics);
+            Line(text, family.Name + "_bucket", $"{before}le=\"{bound}\"", below);
         }
-        Line(text, family.Name + "_bucket", $"{labels}{separator}le=\"+Inf\"", values.Count);
-        Line(text, family.Name + "_sum", labels, values.Value);
-        Line(text, family.Name + "_count", labels, values.Count);
+        Line(text, family.Name + "_sum", values.Labels, values.Value);
+        Line(text, family.Name + "_count", values.Labels, below);
     }
 
     static void Line(StringBuilder text, string name, string labels, double value)
@@ -115,16 +115,25 @@ static class PrometheusText
         text.Append(' ').Append(Number(value)).Append('\n');
     }
 
+    /// <summary>OpenMetrics wants bounds that are floats to the eye.</summary>
+    static string Bound(double bound, bool openMetrics)
+    {
+        var text = Number(bound);
+        return openMetrics && !text.AsSpan().ContainsAny('.', 'e') ? text + ".0" : text;
+    }
+
+    /// <summary>The shortest form that reads back.</summary>
     static string Number(double value) => value switch
     {
         double.PositiveInfinity => "+Inf",
         double.NegativeInfinity => "-Inf",
         double.NaN => "NaN",
-        _ => value.ToString("R", CultureInfo.InvariantCulture),
+        _ => value.ToString("R", CultureInfo.InvariantCulture).Replace('E', 'e'),
     };
 
-    static string Escape(string value) => value
+    static string Escape(string value) => EscapeHelp(value).Replace("\"", "\\\"", StringComparison.Ordinal);
+
+    static string EscapeHelp(string value) => value
         .Replace("\\", "\\\\", StringComparison.Ordinal)
-        .Replace("\"", "\\\"", StringComparison.Ordinal)
         .Replace("\n", "\\n", StringComparison.Ordinal);
 }

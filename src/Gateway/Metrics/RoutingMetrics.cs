@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using Hearth.Actors.Membership;
+using Hearth.Actors.Transport;
 using Hearth.Gateway.Cluster;
 
 namespace Hearth.Gateway;
@@ -13,26 +13,22 @@ sealed class RoutingMetrics : IDisposable
     readonly Counter<long> _routes;
     readonly Counter<long> _redirects;
     readonly Counter<long> _takeovers;
+    readonly Counter<long> _faults;
     readonly Histogram<double> _duration;
 
-    public RoutingMetrics(SiloTable silos)
+    public RoutingMetrics()
     {
-        _routes = _meter.CreateCounter<long>("hearth_gateway_turns_routed",
-            description: "Turns by how their silo was found: cached, located, placed or moved.");
-        _redirects = _meter.CreateCounter<long>("hearth_gateway_redirects",
-            description: "Times that a silo said that another one has the conversation.");
-        _takeovers = _meter.CreateCounter<long>("hearth_gateway_takeovers",
-            description: "Running turns whose stream went on from another silo.");
-        _duration = _meter.CreateHistogram("hearth_gateway_route_duration", "s",
+        _routes = _meter.CreateCounter<long>("hearth.gateway.turns_routed", null, "Turns by how their silo was found.",
+            [GatewayLabels.How]);
+        _redirects = _meter.CreateCounter<long>("hearth.gateway.redirects", null,
+            "Times that a silo said that another one has the conversation.");
+        _takeovers = _meter.CreateCounter<long>("hearth.gateway.takeovers", null,
+            "Running turns whose stream went on from another silo.");
+        _faults = _meter.CreateCounter<long>("hearth.gateway.peer_faults", null, "Calls to silos that broke.",
+            [GatewayLabels.Fault]);
+        _duration = _meter.CreateHistogram("hearth.gateway.route_duration", "s",
             "To find a turn's silo and hand the turn over.", null,
             new InstrumentAdvice<double> { HistogramBucketBoundaries = s_seconds });
-        _meter.CreateObservableGauge("hearth_cluster_membership_version", () => silos.View.Version,
-            description: "Version of the membership as this gateway sees it.");
-        _meter.CreateObservableGauge("hearth_cluster_membership_current", () => silos.Watcher.IsCurrent ? 1 : 0,
-            description: "1 while the membership is read in time.");
-        _meter.CreateObservableGauge("hearth_cluster_silos", () => Enum.GetValues<SiloStatus>().Select(status =>
-            new Measurement<int>(silos.View.Silos.Count(s => s.Status == status),
-                new KeyValuePair<string, object?>("status", Name(status)))), description: "Silos by status.");
     }
 
     public void Routed(RouteKind kind, TimeSpan duration)
@@ -51,13 +47,15 @@ sealed class RoutingMetrics : IDisposable
 
     public void TakenOver() => _takeovers.Add(1);
 
-    public void Dispose() => _meter.Dispose();
-
-    static string Name(SiloStatus status) => status switch
+    public void Broke(PeerFault fault) => _faults.Add(1, new KeyValuePair<string, object?>("fault", fault switch
     {
-        SiloStatus.Joining => "joining",
-        SiloStatus.Active => "active",
-        SiloStatus.Draining => "draining",
-        _ => "dead",
-    };
+        PeerFault.Unreachable => "unreachable",
+        PeerFault.Lost => "lost",
+        PeerFault.Aborted => "aborted",
+        PeerFault.Deadline => "deadline",
+        PeerFault.Refused => "refused",
+        _ => "failed",
+    }));
+
+    public void Dispose() => _meter.Dispose();
 }

@@ -6,11 +6,12 @@ using Microsoft.Extensions.Logging;
 namespace Hearth.Gateway;
 
 /// <summary>Sends a turn's events to the client, as a stream or as a whole. The headers wait for the turn's start, since they
-/// say where it runs and what the cache served; a reply is closed only after the turn's commit.</summary>
+/// say where it runs and what the cache served; a stream whose turn waits for long begins without those. A reply is closed only
+/// after the turn's commit.</summary>
 sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics metrics, ILogger<TurnReply> logger)
 {
-    public Task SendAsync(HttpContext http, IAsyncEnumerable<TurnEvent> turn, ReplyFormat format, string operation) =>
-        SendAsync(http, turn, operation, IsResumable(http, format), async (events, started, record) =>
+    public Task SendAsync(HttpContext http, IAsyncEnumerable<TurnEvent> turn, ReplyFormat format, TurnSubject subject) =>
+        SendAsync(http, turn, subject, IsResumable(http, format), async (events, started, record) =>
         {
             format.Begin(started);
             await (format.Head.Delivery.Stream
@@ -20,8 +21,9 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
 
     /// <summary>Goes on with a turn's stream after a place in it: what the turn's own stream sent or would have sent from there
     /// on.</summary>
-    public Task ResumeAsync(HttpContext http, IAsyncEnumerable<TurnEvent> turn, StreamPosition after, Delivery delivery) =>
-        SendAsync(http, turn, "resume", true, async (events, started, record) =>
+    public Task ResumeAsync(HttpContext http, IAsyncEnumerable<TurnEvent> turn, StreamPosition after, Delivery delivery,
+        TurnSubject subject) =>
+        SendAsync(http, turn, subject, true, async (events, started, record) =>
         {
             metrics.Resumed();
             var format = new ChatFormat(
@@ -33,19 +35,32 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
     static bool IsResumable(HttpContext http, ReplyFormat format) =>
         format.Head.Delivery.Stream && format is ChatFormat && StreamPosition.IsWanted(http);
 
-    async Task SendAsync(HttpContext http, IAsyncEnumerable<TurnEvent> turn, string operation, bool resumable,
+    async Task SendAsync(HttpContext http, IAsyncEnumerable<TurnEvent> turn, TurnSubject subject, bool resumable,
         Func<TurnEvents, TurnStarted, TurnRecord, Task> sendReply)
     {
-        var record = metrics.Begin(operation);
+        using var scope = Log.Scope(logger, subject);
+        using var span = TurnTrace.Begin(subject);
+        var record = metrics.Begin(subject.Operation, subject.Model);
         try
         {
             await using var events = new TurnEvents(
                 turn, time, resumable ? options.ResumeWindow : TimeSpan.Zero, http.RequestAborted);
-            switch (await events.NextAsync())
+            var first = subject.IsStream ? await StartAsync(http, events, subject) : await events.NextAsync();
+            switch (first)
             {
                 case TurnStarted started:
-                    SetHeaders(http, started, record);
+                    Note(record, started);
+                    if (!http.Response.HasStarted)
+                    {
+                        SetHeaders(http, started, record);
+                    }
                     await sendReply(events, started, record);
+                    break;
+                case TurnFailed failed when http.Response.HasStarted:
+                    using (var sse = new SseWriter(http, time, options.WriteTimeout))
+                    {
+                        await BreakOffAsync(http, sse, failed.Failure);
+                    }
                     break;
                 case TurnFailed failed:
                     await ErrorReply.SendAsync(http, failed.Failure);
@@ -67,16 +82,44 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
         finally
         {
             metrics.End(record, http.Outcome());
-            Log.TurnDone(logger, http.RequestId(), operation, http.Outcome(),
+            TurnTrace.End(span, record, http.Outcome());
+            Log.TurnDone(logger, http.RequestId(), subject.Operation, http.Outcome(),
                 record.Usage.PromptTokens, record.Usage.CachedTokens, record.Usage.CompletionTokens,
                 (long)time.GetElapsedTime(record.StartedAt).TotalMilliseconds);
         }
     }
 
+    /// <summary>Waits for a stream's first event. One that waits in a queue is kept open with comments: its headers go out
+    /// without what is not known yet.</summary>
+    async ValueTask<TurnEvent> StartAsync(HttpContext http, TurnEvents events, TurnSubject subject)
+    {
+        var first = await events.NextAsync(options.Heartbeat);
+        if (first is not null)
+        {
+            return first;
+        }
+        SseWriter.SetHeaders(http);
+        SetHeaders(http, subject.Conversation, subject.Turn);
+        await http.Response.StartAsync(http.RequestAborted);
+        using var sse = new SseWriter(http, time, options.WriteTimeout);
+        do
+        {
+            sse.Heartbeat();
+            await sse.FlushAsync();
+            first = await events.NextAsync(options.Heartbeat);
+        }
+        while (first is null);
+        return first;
+    }
+
     async Task StreamAsync(HttpContext http, TurnEvents events, ReplyFormat format, TurnRecord record, bool withIds,
         StreamPosition after)
     {
-        SseWriter.SetHeaders(http);
+        if (!http.Response.HasStarted)
+        {
+            SseWriter.SetHeaders(http);
+        }
+        using var counted = metrics.Streams();
         using var sse = new SseWriter(http, time, options.WriteTimeout);
         var chunks = new ChunkWriter(sse, withIds, after);
         var reasons = new FinishReason[format.Head.Choices];
@@ -108,6 +151,7 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
                     break;
                 case ChoiceFinished choice:
                     reasons[choice.Choice] = choice.Reason;
+                    record.Reasons.Add(choice.Reason);
                     continue;
                 case TurnFinished finished:
                     record.Usage = finished.Usage;
@@ -173,6 +217,7 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
                     break;
                 case ChoiceFinished choice:
                     choices[choice.Choice].Reason = choice.Reason;
+                    record.Reasons.Add(choice.Reason);
                     break;
                 case TurnFinished finished:
                     record.Usage = finished.Usage;
@@ -190,19 +235,28 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
         var headers = http.Response.Headers;
         headers["openai-processing-ms"] =
             ((long)time.GetElapsedTime(record.StartedAt).TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
-        if (started.Conversation.Value is { Length: > 0 } conversation)
-        {
-            headers["x-hearth-conversation"] = RequestContext.HeaderSafe(conversation);
-        }
-        headers["x-hearth-turn"] = RequestContext.HeaderSafe(started.Turn.Value);
+        SetHeaders(http, started.Conversation.Value, started.Turn.Value);
         headers["x-hearth-silo"] = RequestContext.HeaderSafe(started.Silo);
-        var origin = NameOf(started.Cache);
-        headers["x-hearth-cache"] = origin;
+        headers["x-hearth-cache"] = NameOf(started.Cache);
         if (started.CacheReason is { Length: > 0 } reason)
         {
             headers["x-hearth-cache-reason"] = RequestContext.HeaderSafe(reason);
         }
-        record.Cache = origin;
+    }
+
+    /// <param name="conversation">Empty where it is not known before the turn starts.</param>
+    static void SetHeaders(HttpContext http, string? conversation, string turn)
+    {
+        if (conversation is { Length: > 0 })
+        {
+            http.Response.Headers["x-hearth-conversation"] = RequestContext.HeaderSafe(conversation);
+        }
+        http.Response.Headers["x-hearth-turn"] = RequestContext.HeaderSafe(turn);
+    }
+
+    static void Note(TurnRecord record, TurnStarted started)
+    {
+        (record.Cache, record.Silo) = (NameOf(started.Cache), started.Silo);
         record.Usage = new Usage(started.PromptTokens, 0, started.CachedTokens);
     }
 

@@ -1,6 +1,7 @@
 using Hearth.Actors;
 using Hearth.Actors.Storage;
 using Hearth.Contracts;
+using Hearth.Grains.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Hearth.Grains.Caches;
@@ -54,17 +55,22 @@ sealed partial class CacheSpiller(
     public async Task<bool> WriteAsync(ServedModel model, CacheId cache, int[] tokens, CancellationToken cancellationToken)
     {
         var entered = false;
+        var began = context.Time.GetTimestamp();
+        var result = "failed";
         try
         {
             await limit.WaitAsync(cancellationToken);
             entered = true;
+            var before = _published;
             PublishOutcome outcome;
             while ((outcome = await WriteOnceAsync(model, cache, tokens, cancellationToken)) == PublishOutcome.Missing)
                 cancellationToken.ThrowIfCancellationRequested();
+            result = outcome == PublishOutcome.Fenced ? "fenced" : _published == before ? "unchanged" : "written";
             return outcome == PublishOutcome.Published;
         }
         catch (OperationCanceledException)
         {
+            result = "cut";
             // The next turn has begun: the write after it goes on from here.
         }
         catch (StoreException e)
@@ -75,6 +81,7 @@ sealed partial class CacheSpiller(
         {
             if (entered)
                 limit.Release();
+            GrainMetrics.Spilled(result, context.Time.GetElapsedTime(began));
         }
         return false;
     }
@@ -128,7 +135,10 @@ sealed partial class CacheSpiller(
         var name = $"{context.Fence.Epoch}-{context.Fence.Activation[..8]}-{_names++}";
         var (data, form) = codec.Encode(context.Id, name, chunk.Blob);
         await blobs.PutAsync(context.Id, name, data, CancellationToken.None);
-        return new SpillChunk(name, chunk.Tokens, data.Length, Crc32C.Of(data.Span), form, chunk.Blob.Length);
+        GrainMetrics.SpilledBytes(data.Length);
+        var stored = new SpillChunk(name, chunk.Tokens, data.Length, Crc32C.Of(data.Span), form, chunk.Blob.Length);
+        chunk.Dispose();
+        return stored;
     }
 
     async Task<PublishOutcome> PublishAsync(SpillManifest manifest)

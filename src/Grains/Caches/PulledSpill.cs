@@ -90,7 +90,8 @@ sealed class CacheKeeper(GrainHost<ConversationGrain> host, ConversationServices
             && model.Card.Fingerprint == ask.Fingerprint ? model.Engine : null;
         if (ask.Drop && engine is not null)
             await engine.DropAsync(cache, cancellationToken);
-        var part = ask.First is { } first && engine is not null ? await engine.ExportAsync(cache, first, cancellationToken)
+        using var part = ask.First is { } first && engine is not null
+            ? await engine.ExportAsync(cache, first, cancellationToken)
             : null;
         await call.SendAsync(JsonSerializer.SerializeToUtf8Bytes(
             new PullAnswer(engine?.DescribeCache(cache).Tokens ?? 0, part is not null), PullJson.Default.PullAnswer),

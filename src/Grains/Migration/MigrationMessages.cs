@@ -16,6 +16,9 @@ sealed record MoveOffer(
 {
     /// <summary>Of this protocol; another one is refused.</summary>
     public int Version { get; init; } = 1;
+
+    /// <summary>As <see cref="ChatTurn.Trace"/>.</summary>
+    public string? Trace { get; init; }
 }
 
 /// <summary>A message from source to target: one of these.</summary>
@@ -55,7 +58,11 @@ sealed record MoveAnswer(string? Reason, string? Activation = null);
 /// <param name="Reason">Why it stayed.</param>
 /// <param name="Tokens">Tokens whose keys and values went along.</param>
 /// <param name="Pause">How long it was held.</param>
-sealed record MoveResult(string? Silo, string? Reason, int Tokens = 0, TimeSpan Pause = default);
+sealed record MoveResult(string? Silo, string? Reason, int Tokens = 0, TimeSpan Pause = default)
+{
+    /// <summary>moved, refused, failed or timeout.</summary>
+    public string Result { get; init; } = Silo is null ? "failed" : "moved";
+}
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, AllowOutOfOrderMetadataProperties = true)]

@@ -1,9 +1,11 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Hearth.Actors;
 using Hearth.Actors.Membership;
 using Hearth.Actors.Storage;
 using Hearth.Actors.Transport;
 using Hearth.Contracts;
+using Hearth.Grains.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Hearth.Grains.Migration;
@@ -41,7 +43,10 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
             var reason = e is OperationCanceledException ? $"a step took longer than {Limits.MoveStep.TotalSeconds:0} s"
                 : e.Message;
             LogStayed(_services.Logger, grain.Context.Id, target.Id, reason);
-            return new MoveResult(null, reason);
+            return new MoveResult(null, reason)
+            {
+                Result = e is OperationCanceledException ? "timeout" : e is MoveRefusedException ? "refused" : "failed",
+            };
         }
     }
 
@@ -49,7 +54,10 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
     {
         var fence = grain.Context.Fence;
         var offer = new MoveOffer(grain.Context.Id.Scope, grain.Context.Id.Name, silo, target.Id, fence.Activation,
-            _engine is null ? "" : grain.Model, _engine?.Model.Fingerprint ?? "", grain.Scope);
+            _engine is null ? "" : grain.Model, _engine?.Model.Fingerprint ?? "", grain.Scope)
+        {
+            Trace = Activity.Current?.Id,
+        };
         var request = JsonSerializer.SerializeToUtf8Bytes(offer, MigrationJson.Default.MoveOffer);
         await using var call = await StepAsync(
             stop => network.OpenAsync(target.Address, PeerMethods.MoveIn, request, new PeerCallOptions { Bulk = true }, stop),
@@ -93,7 +101,7 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
         {
             await SendTurnAsync(cancellationToken);
             if (_engine is null || _cacheRefused is not null
-                || _engine.DescribeCache(grain.Cache).Tokens - _tokensSent < 2 * _engine.BlockTokens)
+                || _engine.DescribeCache(grain.Cache).Tokens - FirstUnsent < _engine.BlockTokens)
             {
                 // The reply goes on meanwhile: what is on its way is not waited for while it is held.
                 if (_ahead.Count == 0)
@@ -167,9 +175,11 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
     {
         while (_ahead.Count >= Limits.MovePartsAhead)
             await HearPartAsync(cancellationToken);
-        var first = _tokensSent / _engine!.BlockTokens * _engine.BlockTokens;
-        if (_cacheRefused is not null || await _engine.ExportAsync(grain.Cache, first, cancellationToken) is not { } part
-            || first + part.Tokens > known.Length || first + part.Tokens <= _tokensSent)
+        var first = FirstUnsent;
+        using var part = _cacheRefused is null
+            ? await _engine!.ExportPartAsync(grain.Cache, first, PartTokens(), cancellationToken)
+            : null;
+        if (part is null || first + part.Tokens > known.Length || first + part.Tokens <= _tokensSent)
         {
             return false;
         }
@@ -179,9 +189,20 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
             await _call.SendAsync(part.Blob, stop);
             return true;
         }, cancellationToken);
+        GrainMetrics.MovedBytes("out", part.Blob.Length);
         _ahead.Enqueue(_tokensSent);
         _tokensSent = first + part.Tokens;
         return true;
+    }
+
+    /// <summary>Where the next part begins: with the block that was not sent whole.</summary>
+    int FirstUnsent => _tokensSent / _engine!.BlockTokens * _engine.BlockTokens;
+
+    int PartTokens()
+    {
+        var held = _engine!.DescribeCache(grain.Cache);
+        var tokens = Limits.MovePartBytes / Math.Max(1, held.Bytes / Math.Max(1, held.Tokens));
+        return (int)Math.Max(1, tokens / _engine.BlockTokens) * _engine.BlockTokens;
     }
 
     async Task HearPartsAsync(CancellationToken cancellationToken)

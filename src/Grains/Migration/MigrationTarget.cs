@@ -4,6 +4,7 @@ using Hearth.Actors.Storage;
 using Hearth.Actors.Transport;
 using Hearth.Contracts;
 using Hearth.Grains.Peers;
+using Hearth.Grains.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Hearth.Grains.Migration;
@@ -37,9 +38,11 @@ sealed partial class MigrationTarget(GrainHost<ConversationGrain> host, Conversa
         var (grain, refusal) = await PrepareAsync(offer, cancellationToken);
         if (grain is null)
         {
+            GrainMetrics.MovedIn("refused");
             await AnswerAsync(call, new MoveAnswer(refusal), cancellationToken);
             return;
         }
+        using var span = GrainTraces.MoveIn(offer!.Conversation, offer.Trace, host.Silo, offer.Silo);
         var move = new IncomingMove(call, offer!, grain, services);
         long? epoch = null;
         var givenUp = false;
@@ -58,8 +61,11 @@ sealed partial class MigrationTarget(GrainHost<ConversationGrain> host, Conversa
         {
             if (epoch is null && move.IsReady)
                 epoch = await AskStoreAsync(grain.Context, offer!, givenUp);
-            if (epoch is not { } granted || !Start(move, granted))
+            var taken = epoch is { } granted && Start(move, granted);
+            GrainMetrics.MovedIn(taken ? "taken" : "dropped");
+            if (!taken)
             {
+                await move.EndAheadAsync();
                 await grain.DropCachesAsync(choices: 1);
                 host.Abandon(grain.Context.Id, grain.Context.Fence.Activation);
             }
@@ -138,6 +144,7 @@ sealed class IncomingMove(PeerCall call, MoveOffer offer, ConversationGrain grai
     readonly CacheId _cache = ConversationGrain.CacheOf(grain.Context.Id);
     ChatTurn? _turn;
     MoveState? _state;
+    TurnRun? _ahead;
     bool _cancelled;
 
     public ConversationGrain Grain => grain;
@@ -154,6 +161,11 @@ sealed class IncomingMove(PeerCall call, MoveOffer offer, ConversationGrain grai
             var step = await HearAsync(cancellationToken);
             switch (step)
             {
+                case { Commit: { } commit } when IsReady:
+                    _cancelled = commit.IsCancelled;
+                    return commit.Epoch;
+                case not null when IsReady:
+                    throw new MoveRefusedException("a message after the last one");
                 case { Part: { } part }:
                     await AnswerAsync(await ImportAsync(part, cancellationToken), cancellationToken);
                     break;
@@ -168,9 +180,6 @@ sealed class IncomingMove(PeerCall call, MoveOffer offer, ConversationGrain grai
                 case { State: { } state }:
                     await TakeStateAsync(state, cancellationToken);
                     break;
-                case { Commit: { } commit } when IsReady:
-                    _cancelled = commit.IsCancelled;
-                    return commit.Epoch;
                 default:
                     throw new MoveRefusedException("a message out of order");
             }
@@ -181,14 +190,19 @@ sealed class IncomingMove(PeerCall call, MoveOffer offer, ConversationGrain grai
     public void TakeUp()
     {
         if (_state!.IsRunning)
-            Join(_turn!, new TurnOrigin(_events, _state.Held, IsBegun: true), _cancelled);
+            TakeUp(_turn!, RunningOrigin, _ahead, _cancelled);
         foreach (var turn in _state.Waiting)
-            Join(turn, TurnOrigin.New, cancelled: false);
+            TakeUp(turn, TurnOrigin.New, ahead: null, cancelled: false);
     }
 
-    void Join(ChatTurn turn, TurnOrigin origin, bool cancelled)
+    /// <summary>There was no hand-over: returns when the engine has let go of what it began ahead.</summary>
+    public Task EndAheadAsync() => _ahead?.EndAheadAsync() ?? Task.CompletedTask;
+
+    TurnOrigin RunningOrigin => new(_events, _state!.Held, IsBegun: true);
+
+    void TakeUp(ChatTurn turn, TurnOrigin origin, TurnRun? ahead, bool cancelled)
     {
-        var live = grain.Join(turn, origin);
+        var live = grain.Join(turn, origin, ahead: ahead);
         if (cancelled)
             live.Cancel();
         live.Leave(lost: true);
@@ -211,6 +225,8 @@ sealed class IncomingMove(PeerCall call, MoveOffer offer, ConversationGrain grai
             await AnswerAsync("the store shows another conversation", cancellationToken);
             throw new MoveRefusedException("the store shows another conversation");
         }
+        if (state.IsRunning)
+            _ahead = grain.BeginAhead(_turn!, RunningOrigin);
         IsReady = true;
         await call.SendAsync(JsonSerializer.SerializeToUtf8Bytes(
             new MoveAnswer(null, grain.Context.Fence.Activation), MigrationJson.Default.MoveAnswer), cancellationToken);
@@ -222,6 +238,7 @@ sealed class IncomingMove(PeerCall call, MoveOffer offer, ConversationGrain grai
     async Task<string?> ImportAsync(MovePart part, CancellationToken cancellationToken)
     {
         using var blob = await ReceiveAsync(cancellationToken);
+        GrainMetrics.MovedBytes("in", blob.Memory.Length);
         if (services.Models.Find(offer.Model) is not { } model || part.First > _tokens.Count)
             return "a gap";
         _tokens.RemoveRange(part.First, _tokens.Count - part.First);

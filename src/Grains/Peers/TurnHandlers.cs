@@ -10,10 +10,11 @@ sealed class TurnHandlers(LocalCluster cluster)
 {
     public Task RunAsync(PeerCall call, CancellationToken cancellationToken) => TellAsync(call, () =>
     {
-        var (turn, from, shown) = PeerHandlers.Read(call.Request, ContractsJson.Default.RunTurnCall);
+        var (turn, from, shown, isNew) = PeerHandlers.Read(call.Request, ContractsJson.Default.RunTurnCall);
         Check(turn, from, shown);
         return (new GrainId(turn.Tenant.Value, turn.Conversation.Value), LocalCluster.ReadAsync(
-            () => cluster.JoinAsync(turn, shown, cancellationToken), from, shown, () => IsLostAsync(call), cancellationToken));
+            () => cluster.JoinAsync(turn, shown, isNew, cancellationToken), from, shown, () => IsLostAsync(call),
+            cancellationToken));
     });
 
     public Task AttachAsync(PeerCall call, CancellationToken cancellationToken) => TellAsync(call, () =>

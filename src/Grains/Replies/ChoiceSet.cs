@@ -40,6 +40,13 @@ sealed class ChoiceSet
             _runs[i].Prime(shown, held.FirstOrDefault(h => h.Choice == i));
     }
 
+    /// <summary>Lets the engine go on with the first choice before anybody may see it: see <see cref="ReplyRun"/>.</summary>
+    public void BeginAhead(CancellationToken suspension, CancellationToken cancellationToken) =>
+        _runs[0].BeginAhead(suspension, cancellationToken);
+
+    /// <summary>Returns when the engine has let go of what was begun and not run.</summary>
+    public Task EndAheadAsync() => _runs[0].EndAheadAsync();
+
     /// <returns>False if the set was suspended: it may be run again.</returns>
     /// <exception cref="TurnFailedException">The engine refused or failed.</exception>
     /// <exception cref="OperationCanceledException">The turn was cancelled.</exception>

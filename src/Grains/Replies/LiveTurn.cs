@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Hearth.Actors.Membership;
 using Hearth.Contracts;
+using Hearth.Grains.Telemetry;
 
 namespace Hearth.Grains.Replies;
 
@@ -9,7 +10,8 @@ namespace Hearth.Grains.Replies;
 /// it said so, after a while if only its connection broke.</summary>
 /// <param name="turn">Null for a completion.</param>
 /// <param name="lease">Without it no event is given out.</param>
-sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposable
+/// <param name="place">Among those that wait; given back at the first event.</param>
+sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time, IDisposable? place = null) : IDisposable
 {
     readonly Lock _lock = new();
     readonly List<TurnEvent> _events = [];
@@ -72,7 +74,7 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
         if (lost)
             AwaitReader();
         else
-            Cancel();
+            Cancel(CancelCause.ClientLeft);
     }
 
     /// <summary>Cancels the turn unless a reader comes within <see cref="Limits.AbandonedTurn"/>.</summary>
@@ -85,16 +87,20 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
         }
     }
 
-    public void Cancel() => Cancel(Failures.Cancelled);
-
-    public void Cancel(TurnFailure cause)
+    public void Cancel(CancelCause cause = CancelCause.Asked)
     {
         lock (_lock)
         {
             if (_ended || _cancellation.IsCancellationRequested)
                 return;
-            _cause = cause;
+            _cause = cause switch
+            {
+                CancelCause.TooLarge => Failures.TooLarge,
+                CancelCause.Fenced => Failures.Elsewhere,
+                _ => Failures.Cancelled,
+            };
         }
+        GrainMetrics.Cancelled(cause);
         _cancellation.Cancel();
     }
 
@@ -105,7 +111,7 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
             if (_readers > 0)
                 return;
         }
-        Cancel();
+        Cancel(CancelCause.Abandoned);
     }
 
     /// <summary>Numbers the event and shows it to the readers.</summary>
@@ -127,9 +133,10 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time) : IDisposa
             }
             (changed, _changed) = (_changed, new(TaskCreationOptions.RunContinuationsAsynchronously));
         }
+        place?.Dispose();
         changed.SetResult();
         if (tooLarge)
-            Cancel(Failures.TooLarge);
+            Cancel(CancelCause.TooLarge);
     }
 
     /// <summary>The turn has run before, from another history: who has seen the beginning of that cannot go on with

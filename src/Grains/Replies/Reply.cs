@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using Hearth.Contracts;
 
 namespace Hearth.Grains.Replies;
@@ -21,6 +22,7 @@ sealed class ReplyRun(
 {
     readonly ReplyDecoder _decoder = new(model.Tokenizer, options, choice);
     TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    (CancellationTokenSource Stop, ChannelReader<TokenChunk> Chunks)? _ahead;
     int? _end;
 
     /// <summary>Null while it is not finished.</summary>
@@ -78,6 +80,34 @@ sealed class ReplyRun(
         _decoder.TakeTokens();
     }
 
+    /// <summary>Lets the engine begin what <see cref="RunAsync"/> will show: until then nobody sees any of it. It is only an
+    /// attempt.</summary>
+    public void BeginAhead(CancellationToken suspension, CancellationToken cancellationToken)
+    {
+        if (Reply is not null || IsComplete)
+            return;
+        var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        if (model.Engine.TrySubmit(Continued(suspension, stop.Token), out var chunks) == TurnError.None && chunks is not null)
+            _ahead = (stop, chunks);
+        else
+            stop.Dispose();
+    }
+
+    /// <summary>Ends what was begun and will not be run; returns when the engine has let go of it.</summary>
+    public async Task EndAheadAsync()
+    {
+        if (_ahead is not var (stop, chunks))
+            return;
+        _ahead = null;
+        stop.Cancel();
+        await foreach (var _ in chunks.ReadAllAsync(CancellationToken.None))
+        {
+        }
+        stop.Dispose();
+    }
+
+    bool IsComplete => _decoder.Stopped || _end is not null || Tokens.Count >= request.MaxTokens;
+
     /// <param name="onAdmitted">Told of the cached part of the prompt, before any text.</param>
     /// <param name="suspension">Ends the run at the next token; it may be run again.</param>
     /// <exception cref="TurnFailedException">The engine refused or failed.</exception>
@@ -104,8 +134,11 @@ sealed class ReplyRun(
 
     async Task StreamAsync(Action<TokenChunk>? onAdmitted, CancellationToken suspension, CancellationToken cancellationToken)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var chunks = await SubmitAsync(Continued(suspension, stop.Token), cancellationToken);
+        var ahead = _ahead;
+        _ahead = null;
+        using var stop = ahead?.Stop ?? new CancellationTokenSource();
+        await using var linked = cancellationToken.UnsafeRegister(static s => ((CancellationTokenSource)s!).Cancel(), stop);
+        var chunks = ahead?.Chunks ?? await SubmitAsync(Continued(suspension, stop.Token), cancellationToken);
         // Read to the end whatever happens: only then has the engine let go of the sequence.
         await foreach (var chunk in chunks.ReadAllAsync(CancellationToken.None))
         {
@@ -142,7 +175,7 @@ sealed class ReplyRun(
     };
 
     /// <summary>A reply that clients see already is worth waiting for; a new one is refused at once.</summary>
-    async Task<System.Threading.Channels.ChannelReader<TokenChunk>> SubmitAsync(
+    async Task<ChannelReader<TokenChunk>> SubmitAsync(
         TokenRequest continued, CancellationToken cancellationToken)
     {
         for (var tries = 1; ; tries++)

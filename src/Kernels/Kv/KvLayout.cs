@@ -51,7 +51,4 @@ public readonly record struct KvLayout
     /// <summary>Offset of a head's keys in the pool.</summary>
     public long KeyOffset(int block, int layer, int head) =>
         block * BlockBytes + layer * BlockBytesPerLayer + head * HeadBytes;
-
-    /// <summary>Offset of a head's values in the pool.</summary>
-    public long ValueOffset(int block, int layer, int head) => KeyOffset(block, layer, head) + KeyBytesPerHead;
 }

@@ -86,8 +86,6 @@ static class Hangul
     internal const int LeadCount = 19, VowelCount = 21, TrailCount = 28, SyllableCount = LeadCount * VowelCount * TrailCount;
     internal const int TrailEnd = TrailBase + TrailCount;
 
-    internal static bool IsSyllable(int codePoint) => (uint)(codePoint - SyllableBase) < SyllableCount;
-
     internal static bool TryCompose(int first, int second, out int composed)
     {
         int lead = first - LeadBase, vowel = second - VowelBase, syllable = first - SyllableBase, trail = second - TrailBase;

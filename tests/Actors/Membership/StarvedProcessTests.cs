@@ -72,7 +72,7 @@ public sealed class StarvedProcessTests(SharedRedis redis)
         var silo = member.Silo;
         await redis.Server.RestartAsync();
         await checkedAgain.Task.WaitAsync(TimeSpan.FromSeconds(10), Stop);
-        await member.Lease.HeldAsync(Stop);
+        await member.Lease.HeldAsync(Stop).AsTask().WaitAsync(TimeSpan.FromSeconds(10), Stop);
         Assert.Equal(silo, member.Silo);
         Assert.False(member.Died.IsCompleted);
     }

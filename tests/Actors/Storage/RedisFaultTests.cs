@@ -207,7 +207,7 @@ public sealed class RedisFaultTests
     public async Task ACommitWhoseReplyIsLostIsUnknownAndThenADuplicate()
     {
         using var server = RedisServer.Start();
-        using var proxy = new FaultProxy(server.Port);
+        await using var proxy = new FaultProxy(new(IPAddress.Loopback, server.Port), seed: 1);
         await using var store = await ConnectAsync(proxy.Address);
         await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
         await store.Grains.BeginAsync(Grain, Fence, "t1", "h", default, Stop);
@@ -215,11 +215,11 @@ public sealed class RedisFaultTests
         // Its text goes with the first call of a script: the one that counts is called by its hash.
         Assert.Equal(CommitOutcome.NotBegun,
             (await store.Grains.CommitAsync(Grain, Fence, step with { Operation = "t0" }, Stop)).Outcome);
-        proxy.SwallowsReplies = true;
+        proxy.Replies = new() { Swallow = true };
         var failure = await Assert.ThrowsAsync<StoreException>(
             async () => await store.Grains.CommitAsync(Grain, Fence, step, Stop));
         Assert.True(failure.OutcomeUnknown);
-        proxy.SwallowsReplies = false;
+        proxy.Replies = FaultPlan.None;
         Assert.Equal(new CommitResult(CommitOutcome.Duplicate, 1),
             await EventuallyAsync(() => store.Grains.CommitAsync(Grain, Fence, step, Stop).AsTask()));
         Assert.Equal("x"u8.ToArray(), Assert.Single((await store.Grains.ReadAsync(Grain, Stop))!.Log));
@@ -235,7 +235,7 @@ public sealed class RedisFaultTests
         deaf.Listen(0);
         var address = (IPEndPoint)deaf.LocalEndPoint!;
         using var first = new TcpClient("127.0.0.1", address.Port);
-        using var redis = new RedisThread(RedisConnector.Parse($"{address}"), "test", Patience, TimeProvider.System);
+        using var redis = new RedisThread(RedisAddress.Parse($"{address}"), "test", Patience, TimeProvider.System);
         for (var i = 0; i < 3; i++)
         {
             var call = Stopwatch.StartNew();
@@ -250,12 +250,12 @@ public sealed class RedisFaultTests
     public async Task AConnectionThatBreaksIsMadeAnew()
     {
         using var server = RedisServer.Start();
-        using var proxy = new FaultProxy(server.Port);
+        await using var proxy = new FaultProxy(new(IPAddress.Loopback, server.Port), seed: 1);
         await using var store = await ConnectAsync(proxy.Address);
         await store.Grains.AcquireAsync(Grain, "s1", "a", null, Stop);
         for (var i = 0; i < 5; i++)
         {
-            proxy.Cut();
+            proxy.CutAll();
             Assert.NotNull(await EventuallyAsync(() => store.Grains.LocateAsync(Grain, Stop).AsTask()));
         }
     }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Hearth.Actors.Transport;
+using Hearth.Tests.Shared;
 using Xunit;
 
 namespace Hearth.Actors.Tests.Transport;
@@ -21,11 +22,11 @@ public sealed class PeerFaultTests
             await call.SendTextAsync("begun");
             lost.SetResult(await call.FaultAsync());
         });
-        await using var proxy = new FaultProxy(pair.Server.Address);
+        await using var proxy = new FaultProxy(pair.Server.Address, seed: 1);
         pair.Address = proxy.Address;
         await using var call = await pair.OpenAsync(bulk: bulk);
         Assert.Equal("begun", await call.ReceiveTextAsync());
-        proxy.Swallow = true;
+        proxy.Requests = proxy.Replies = new() { Swallow = true };
         var begun = Stopwatch.GetTimestamp();
         Assert.Equal(PeerFault.Lost, await call.FaultAsync());
         Assert.Equal(PeerFault.Lost, await lost.Task.WaitAsync(TimeSpan.FromSeconds(5), Stop));
@@ -38,7 +39,7 @@ public sealed class PeerFaultTests
         await using var pair = await PeerPair.StartAsync(ReadAllAsync);
         for (var cut = 1; cut < 2_000_000; cut = cut * 3 / 2 + 7)
         {
-            await using var proxy = new FaultProxy(pair.Server.Address) { CutAfter = cut };
+            await using var proxy = new FaultProxy(pair.Server.Address, cut) { Requests = new() { CutAfter = cut } };
             pair.Address = proxy.Address;
             var failure = await Assert.ThrowsAsync<PeerException>(async () =>
             {
@@ -47,7 +48,7 @@ public sealed class PeerFaultTests
                     await call.SendAsync(new byte[100_000], Stop);
             });
             Assert.True(failure.Fault is PeerFault.Unreachable or PeerFault.Lost, $"{failure.Fault} after {cut} bytes");
-            proxy.CutAfter = long.MaxValue;
+            proxy.Requests = FaultPlan.None;
             await using var next = await pair.OpenAsync();
             await next.CompleteAsync(Stop);
             Assert.Equal("0", await next.ReceiveTextAsync());
@@ -57,8 +58,9 @@ public sealed class PeerFaultTests
     [Fact]
     public async Task DrippingBytesOnlyTakeLonger()
     {
+        var drip = new FaultPlan { DripBytes = 1, DripPause = TimeSpan.Zero };
         await using var pair = await PeerPair.StartAsync(ReadAllAsync);
-        await using var proxy = new FaultProxy(pair.Server.Address) { Drip = true };
+        await using var proxy = new FaultProxy(pair.Server.Address, seed: 1) { Requests = drip, Replies = drip };
         pair.Address = proxy.Address;
         await using var call = await pair.OpenAsync();
         await call.SendTextAsync(new string('x', 2000));
@@ -71,10 +73,11 @@ public sealed class PeerFaultTests
     {
         await using var pair = await PeerPair.StartAsync(ReadAllAsync);
         await using var well = await pair.OpenAsync();
-        await using var proxy = new FaultProxy(pair.Server.Address);
+        await using var proxy = new FaultProxy(pair.Server.Address, seed: 1);
         pair.Address = proxy.Address;
         await using var call = await pair.OpenAsync();
-        proxy.CorruptAt = proxy.Passed + 1;
+        // A bit of each byte: a frame that says it is longer than any may be.
+        proxy.Requests = new() { Corrupt = 1 };
         await call.SendTextAsync("spoilt");
         Assert.Equal(PeerFault.Lost, await call.FaultAsync());
         await well.SendTextAsync("well");

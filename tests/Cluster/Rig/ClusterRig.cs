@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
-using Hearth.Cluster.Tests.Faults;
 using Hearth.Tests.Shared;
 
 namespace Hearth.Cluster.Tests.Rig;

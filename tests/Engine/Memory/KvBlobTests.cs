@@ -59,6 +59,36 @@ public class KvBlobTests
         {
             Assert.Equal(~Crc32C.Scalar(~0u, bytes.AsSpan(length)), Crc32C.Compute(bytes.AsSpan(length)));
         }
+
+        // Long enough for several lanes, and a rest of any length.
+        var random = new Random(2);
+        var large = new byte[40_000];
+        random.NextBytes(large);
+        for (var i = 0; i < 100; i++)
+        {
+            var part = large.AsSpan(random.Next(1000), random.Next(39_000));
+            Assert.Equal(~Crc32C.Scalar(~0u, part), Crc32C.Compute(part));
+        }
+    }
+
+    [Fact]
+    public void MemoryThatIsGivenBackIsUsedAgainOnceAndSomeOfItIsKept()
+    {
+        const int size = 100_000;
+        var buffers = new BlobBuffers();
+        var kept = buffers.Rent(size);
+        var first = buffers.Rent(size);
+        Assert.Equal(size, first.Memory.Length);
+        first.Memory.Span.Fill(1);
+        first.Dispose();
+        first.Dispose();
+        Assert.True(first.Memory.IsEmpty);
+        var (second, third) = (buffers.Rent(size - 1), buffers.Rent(size));
+        second.Memory.Span.Fill(2);
+        third.Memory.Span.Fill(3);
+        Assert.Equal(2, second.Memory.Span[^1]);
+        Assert.False(kept.Memory.Span.Overlaps(second.Memory.Span));
+        Assert.Equal(Limits.BlobBufferBytesMin - 1, buffers.Rent(Limits.BlobBufferBytesMin - 1).Memory.Length);
     }
 
     static string? Verify(KvBlob format, ReadOnlySpan<byte> blob, int first, ReadOnlySpan<int> tokens) =>

@@ -28,7 +28,7 @@ sealed class ClusterRig : IAsyncDisposable
     public static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     public static async Task<ClusterRig> StartAsync(string silos = "AB", int gateways = 1, RoutingOptions? options = null,
-        IGrainStore? store = null)
+        IGrainStore? store = null, TimeProvider? time = null)
     {
         var rig = new ClusterRig();
         foreach (var name in silos)
@@ -41,7 +41,7 @@ sealed class ClusterRig : IAsyncDisposable
             var watcher = new MembershipWatcher(rig.Membership, times, TimeProvider.System, NullLogger.Instance);
             await watcher.StartAsync(Stop);
             rig._gateways.Add((new RoutedCluster(store ?? rig.Directory, watcher, rig.Peers, options ?? new RoutingOptions(),
-                new Random(i + 1), TimeProvider.System, NullLogger.Instance), watcher));
+                new Random(i + 1), time ?? TimeProvider.System, NullLogger.Instance), watcher));
         }
         return rig;
     }

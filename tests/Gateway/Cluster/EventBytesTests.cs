@@ -60,7 +60,7 @@ public sealed class EventBytesTests
         var turn = ClusterRig.Turn();
         for (var i = 0; i < 600; i++)
         {
-            var call = JsonSerializer.Deserialize(shown.Call(turn).Span, ContractsJson.Default.RunTurnCall)!;
+            var call = JsonSerializer.Deserialize(shown.Call(turn, false).Span, ContractsJson.Default.RunTurnCall)!;
             Assert.Equal(i, call.FromEvent);
             Assert.Equal(string.Join(',', events.Select(Text)), string.Join(',', call.Shown.Select(Text)));
             Assert.Equal(turn.Conversation, call.Turn.Conversation);

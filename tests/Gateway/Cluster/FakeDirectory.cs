@@ -14,10 +14,17 @@ sealed class FakeDirectory : IGrainStore
 
     public bool IsDown { get; set; }
 
+    /// <summary>How often an owner was asked for.</summary>
+    public int Lookups { get; private set; }
+
     public void Own(GrainId grain, string silo) => Locations[grain] = new GrainLocation(new GrainOwner(silo, 1, "a"), silo);
 
     public ValueTask<GrainLocation?> LocateAsync(GrainId grain, CancellationToken cancellationToken) =>
-        Answer(() => Locations.GetValueOrDefault(grain));
+        Answer(() =>
+        {
+            Lookups++;
+            return Locations.GetValueOrDefault(grain);
+        });
 
     public ValueTask<GrainSummary?> DescribeAsync(GrainId grain, CancellationToken cancellationToken) =>
         Answer(() => Summaries.GetValueOrDefault(grain) is { } known

@@ -158,6 +158,50 @@ public sealed class RoutedTurnTests
     }
 
     [Fact]
+    public async Task AFullClusterRefusesWithoutAskingItsSilosEachTime()
+    {
+        var time = new ManualTime();
+        await using var rig = await ClusterRig.StartAsync("ABC", time: time);
+        foreach (var silo in rig.Silos.Values)
+        {
+            silo.Refuse = () => new TurnFailure(TurnError.Overloaded, "no", null, TimeSpan.FromSeconds(1));
+        }
+        for (var round = 1; round <= 2; round++)
+        {
+            for (var i = 0; i < 20; i++)
+            {
+                var turn = ClusterRig.Turn($"c{i}") with { IsIdDrawn = true };
+                Assert.NotNull(ClusterRig.AssertFailed(await rig.RunAsync(turn), TurnError.Overloaded).RetryAfter);
+            }
+            Assert.Equal([round, round, round], rig.Silos.Values.Select(s => s.Runs));
+            Assert.Equal(20 * round, rig.Directory.Lookups); // one look each, however many silos refuse
+            time.Advance(2 * Limits.FullFor);
+        }
+        // What may have been sent before is for the silos to tell.
+        ClusterRig.AssertFailed(await rig.RunAsync(ClusterRig.Turn()), TurnError.Overloaded);
+        Assert.All(rig.Silos.Values, s => Assert.Equal(3, s.Runs));
+        rig.Silos["C"].Refuse = () => null;
+        time.Advance(2 * Limits.FullFor);
+        ClusterRig.AssertWhole(await rig.RunAsync(ClusterRig.Turn("d") with { IsIdDrawn = true }));
+    }
+
+    [Fact]
+    public async Task OnlyTheFirstCallOfATurnSaysThatItIsNew()
+    {
+        await using var rig = await ClusterRig.StartAsync();
+        rig.Own("c", "A");
+        rig.Silos["A"].StallAfter = 0;
+        var turn = rig.RunAsync(ClusterRig.Turn() with { IsIdDrawn = true });
+        await rig.Silos["A"].StalledAsync(ClusterRig.Stop);
+        rig.Peers.Kill(ClusterRig.IdOf("A"));
+        rig.Die("A");
+        ClusterRig.AssertWhole(await turn);
+        ClusterRig.AssertWhole(await rig.RunAsync(ClusterRig.Turn("d")));
+        Assert.Equal([true, false, false], rig.Silos.Values.SelectMany(s => s.Calls).Select(c =>
+            JsonSerializer.Deserialize(c.Request, ContractsJson.Default.RunTurnCall)!.IsNew));
+    }
+
+    [Fact]
     public async Task AnOwnersRefusalIsTheAnswer()
     {
         await using var rig = await ClusterRig.StartAsync();
@@ -165,6 +209,13 @@ public sealed class RoutedTurnTests
         rig.Silos["A"].Refuse = () => new TurnFailure(TurnError.Overloaded, "no", null, TimeSpan.FromSeconds(1));
         ClusterRig.AssertFailed(await rig.RunAsync(ClusterRig.Turn()), TurnError.Overloaded);
         Assert.Equal((1, 0), (rig.Silos["A"].Runs, rig.Silos["B"].Runs));
+
+        var refuse = rig.Silos["A"].Refuse;
+        rig.Silos["A"].Refuse = () => null;
+        ClusterRig.AssertWhole(await rig.RunAsync(ClusterRig.Turn()));
+        rig.Silos["A"].Refuse = refuse; // found in the cache: the directory is asked, the owner is not asked again
+        ClusterRig.AssertFailed(await rig.RunAsync(ClusterRig.Turn(id: "turn_2")), TurnError.Overloaded);
+        Assert.Equal((3, 0), (rig.Silos["A"].Runs, rig.Silos["B"].Runs));
     }
 
     [Fact]

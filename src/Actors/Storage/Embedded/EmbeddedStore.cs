@@ -1,3 +1,4 @@
+using Hearth.Actors.Metrics;
 using Microsoft.Data.Sqlite;
 
 namespace Hearth.Actors.Storage.Embedded;
@@ -9,12 +10,32 @@ public sealed class EmbeddedStore : IDisposable
 {
     readonly FileStream _lock;
     readonly SqliteWriter _writer;
+    readonly SqliteGrainStore _grains;
+    readonly TimeProvider _time;
 
-    EmbeddedStore(FileStream held, SqliteWriter writer, IGrainStore grains, IBlobStore blobs) =>
-        (_lock, _writer, Grains, Blobs) = (held, writer, grains, blobs);
+    EmbeddedStore(FileStream held, SqliteWriter writer, SqliteGrainStore grains, IBlobStore blobs, TimeProvider time) =>
+        (_lock, _writer, _grains, Grains, Blobs, _time) =
+            (held, writer, grains, new MeteredGrainStore(grains, new StoreClock(time, null)), blobs, time);
 
     public IGrainStore Grains { get; }
     public IBlobStore Blobs { get; }
+
+    /// <summary>Removes the grains in which nothing has happened for so long, with all that belongs to them.</summary>
+    /// <returns>How many.</returns>
+    /// <exception cref="StoreException">The store could not write: the next call goes on.</exception>
+    public async Task<int> ExpireAsync(TimeSpan retention, CancellationToken cancellationToken)
+    {
+        var since = _time.GetUtcNow() - retention;
+        for (var expired = 0; ;)
+        {
+            var gone = await _grains.ExpireAsync(since);
+            foreach (var grain in gone)
+                await Blobs.ClearAsync(grain, cancellationToken);
+            expired += gone.Count;
+            if (gone.Count == 0)
+                return expired;
+        }
+    }
 
     /// <param name="directory">Created if it is not there.</param>
     /// <param name="blobBytesMax">Most bytes of all blobs together.</param>
@@ -35,7 +56,7 @@ public sealed class EmbeddedStore : IDisposable
             writer = new SqliteWriter(OpenForWriting(ConnectionTo(path, pooling: false), path, time));
             var readers = new SqliteReaders(ConnectionTo(path, pooling: true));
             var blobs = new FileBlobStore(Path.Combine(directory, "spill"), blobBytesMax, writer, readers, time, diskRoom);
-            return new EmbeddedStore(held, writer, new SqliteGrainStore(writer, readers, time), blobs);
+            return new EmbeddedStore(held, writer, new SqliteGrainStore(writer, readers, time), blobs, time);
         }
         catch (Exception e)
         {

@@ -157,6 +157,26 @@ sealed class SqliteGrainStore(SqliteWriter writer, SqliteReaders readers, TimePr
             return true;
         });
 
+    /// <summary>Deletes grains in which nothing happened since then, some at a time, and leaves nothing of them in the database.
+    /// An activation that has one still is fenced out, as by a deletion.</summary>
+    /// <returns>Those that are gone; none when no more are that old.</returns>
+    public ValueTask<List<GrainId>> ExpireAsync(DateTimeOffset since) =>
+        writer.WriteAsync(sql =>
+        {
+            var old = sql.Rows("""
+                SELECT id, scope, name FROM grains g WHERE deleted IS NULL AND changed < $1
+                    AND NOT EXISTS (SELECT 1 FROM operations o WHERE o.grain = g.id AND o.changed >= $1) LIMIT $2
+                """, r => (Id: r.GetInt64(0), Grain: new GrainId(r.GetString(1), r.GetString(2))),
+                since.ToUnixTimeMilliseconds(), Limits.GrainsExpiredAtOnce);
+            foreach (var (id, _) in old)
+            {
+                foreach (var table in (ReadOnlySpan<string>)["log", "journal", "operations", "manifests"])
+                    sql.Execute($"DELETE FROM {table} WHERE grain = $1", id);
+                sql.Execute("DELETE FROM grains WHERE id = $1", id);
+            }
+            return old.ConvertAll(o => o.Grain);
+        });
+
     public ValueTask<GrainId?> FindAsync(string scope, string indexKey, CancellationToken cancellationToken) =>
         ValueTask.FromResult(readers.Read<GrainId?>(sql =>
             sql.Scalar<string>("SELECT name FROM grains WHERE scope = $1 AND index_key = $2", scope, indexKey) is { } name

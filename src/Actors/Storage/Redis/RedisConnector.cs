@@ -9,6 +9,7 @@ sealed partial class RedisConnector : IDisposable
 {
     static readonly Version _oldest = new(6, 2);
 
+    readonly RedisAddress _address;
     readonly ConfigurationOptions _options;
     readonly SocketManager _sockets;
     readonly TimeProvider _time;
@@ -21,8 +22,14 @@ sealed partial class RedisConnector : IDisposable
     public RedisConnector(string address, string role, TimeSpan timeout, TimeProvider time, ILogger logger)
     {
         (_time, _timeout, _logger) = (time, timeout, logger);
-        _options = Parse(address);
-        Name = $"Redis ({role}) at {string.Join(", ", _options.EndPoints.Select(RedisProbe.Text))}";
+        _address = RedisAddress.Parse(address);
+        if (_address.User is not (null or "default"))
+        {
+            throw new StoreException($"Redis ({role}): user={_address.User} cannot be used, for the client library gives a "
+                + "password only: give the password of Redis' default user. (Caches may have a user: --redis-spill.)");
+        }
+        _options = _address.Options;
+        Name = $"Redis ({role}) at {string.Join(", ", _options.EndPoints.Select(RedisAddress.Text))}";
         _sockets = new SocketManager($"hearth-{role}", useHighPrioritySocketThreads: true);
         var milliseconds = (int)timeout.TotalMilliseconds;
         _options.ClientName = $"hearth-{role}";
@@ -84,11 +91,12 @@ sealed partial class RedisConnector : IDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            return new StoreException($"{Name} cannot be used: {await RedisProbe.AskAsync(_options, either.Token)}", e);
+            return new StoreException($"{Name} cannot be used: {await RedisProbe.AskAsync(_address, either.Token)}", e);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return new StoreException($"{Name} cannot be used: it takes connections, but does not answer.", e);
+            return new StoreException($"{Name} cannot be used: it takes connections, but does not answer"
+                + (_options.Ssl ? ": does it speak TLS?" : "."), e);
         }
     }
 
@@ -112,23 +120,6 @@ sealed partial class RedisConnector : IDisposable
         if (!_warned && appendOnly == "0")
             LogForgets(_logger, Name);
         _warned = true;
-    }
-
-    /// <exception cref="StoreException">The address cannot be read.</exception>
-    public static ConfigurationOptions Parse(string address)
-    {
-        try
-        {
-            var options = ConfigurationOptions.Parse(address);
-            if (options.EndPoints.Count == 0)
-                throw new ArgumentException("it names no host.");
-            options.SetDefaultPorts();
-            return options;
-        }
-        catch (Exception e) when (e is ArgumentException or FormatException or OverflowException)
-        {
-            throw new StoreException($"The address of Redis cannot be read ({e.Message}): give host:port[,password=…].", e);
-        }
     }
 
     [GeneratedRegex(@"maxmemory_policy:(\S+)")]

@@ -12,10 +12,15 @@ sealed record IndexEntry(GrainId Grain, string Changed, string? Key, string? Key
 /// <summary>Which grains a scope has, the newest first, and which one an index key leads to. It lies in other slots than the
 /// grains, so it is written after them, and is a hint: a write that failed is tried again with a later one, an entry that is
 /// found wrong is dropped.</summary>
-sealed partial class RedisGrainIndex(RedisLink link, RedisKeys keys, ILogger logger)
+/// <param name="retention">How long a grain stays after its last operation; null for ever.</param>
+sealed partial class RedisGrainIndex(RedisLink link, RedisKeys keys, TimeSpan? retention, ILogger logger)
 {
+    readonly RedisValue _stays = Milliseconds(retention);
     readonly ConcurrentDictionary<GrainId, IndexEntry> _missed = new();
     volatile bool _failing;
+
+    /// <summary>As scripts take it: 0 for ever.</summary>
+    public static RedisValue Milliseconds(TimeSpan? retention) => (long)(retention ?? TimeSpan.Zero).TotalMilliseconds;
 
     /// <summary>Never fails. Waits for the answer so that who reads next finds it, unless the last write failed.</summary>
     public async ValueTask WriteAsync(IndexEntry entry, CancellationToken cancellationToken)
@@ -55,7 +60,7 @@ sealed partial class RedisGrainIndex(RedisLink link, RedisKeys keys, ILogger log
         var index = keys.IndexOf(entry.Grain.Scope);
         var written = await TryRunAsync(RedisScript.Index, entry.Grain,
             [index, KeyOr(index, entry.Grain, entry.Key), KeyOr(index, entry.Grain, entry.KeyBefore)],
-            [entry.Grain.Name, entry.Changed], cancellationToken);
+            [entry.Grain.Name, entry.Changed, _stays], cancellationToken);
         _failing = !written;
         if (written)
             _missed.TryRemove(entry.Grain, out _);

@@ -5,18 +5,22 @@ namespace Hearth.Actors.Storage.Redis;
 
 /// <summary>The grain store of a cluster: a script per call, all keys of a grain in one slot, a scope's index in
 /// another.</summary>
-sealed class RedisGrainStore(RedisLink link, RedisKeys keys, RedisGrainIndex index) : IGrainStore
+/// <param name="retention">How long a grain stays after its last operation; null for ever.</param>
+sealed class RedisGrainStore(RedisLink link, RedisKeys keys, RedisGrainIndex index, TimeSpan? retention) : IGrainStore
 {
     const string Microseconds = "000000";
 
     static readonly RedisValue _operationAge = Text((long)Limits.OperationAgeMax.TotalSeconds) + Microseconds;
     static readonly RedisValue _tombstoneAge = (long)Limits.TombstoneAge.TotalMilliseconds;
 
+    readonly RedisValue _stays = RedisGrainIndex.Milliseconds(retention);
+
     public async ValueTask<AcquireResult> AcquireAsync(
         GrainId grain, string silo, string activation, string? expectedPrevious, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(activation);
-        var reply = await RunAsync(RedisScript.Acquire, grain, cancellationToken, silo, activation, expectedPrevious ?? "");
+        var reply = await RunAsync(RedisScript.Acquire, grain, cancellationToken, silo, activation, expectedPrevious ?? "",
+            _stays);
         var outcome = Outcome<AcquireOutcome>(reply[0]);
         if (outcome == AcquireOutcome.Owned)
             return new AcquireResult(outcome, Owner: RedisReplies.Owner(reply[2], reply[1], reply[3]));
@@ -55,7 +59,7 @@ sealed class RedisGrainStore(RedisLink link, RedisKeys keys, RedisGrainIndex ind
     {
         CheckOperation(operation);
         var reply = await RunAsync(RedisScript.Begin, grain, cancellationToken, Epoch(fence), Activation(fence), operation, hash,
-            Bounded(request), _operationAge, Limits.OperationsKept);
+            Bounded(request), _operationAge, Limits.OperationsKept, _stays);
         var outcome = Outcome<BeginOutcome>(reply[0]);
         return new BeginResult(outcome, outcome == BeginOutcome.Committed ? (byte[]?)reply[1] : null);
     }
@@ -162,7 +166,7 @@ sealed class RedisGrainStore(RedisLink link, RedisKeys keys, RedisGrainIndex ind
     internal async ValueTask ClearManifestAsync(GrainId grain, CancellationToken cancellationToken) =>
         await CallAsync(RedisScript.Clear, grain, cancellationToken);
 
-    static RedisValue[] Arguments(Fence fence, GrainCommit commit)
+    RedisValue[] Arguments(Fence fence, GrainCommit commit)
     {
         if (commit.Operation is { } operation)
             CheckOperation(operation);
@@ -178,7 +182,7 @@ sealed class RedisGrainStore(RedisLink link, RedisKeys keys, RedisGrainIndex ind
         [
             Epoch(fence), Activation(fence), commit.Operation ?? "", commit.Hash ?? "", Bounded(commit.Result),
             commit.ExpectedLength, commit.Keep, commit.JournalKeep, RedisReplies.Value(commit.JournalAppend),
-            Bounded(commit.State), commit.IndexKey ?? "", .. commit.Append.Select(Bounded),
+            Bounded(commit.State), commit.IndexKey ?? "", _stays, .. commit.Append.Select(Bounded),
         ];
     }
 

@@ -1,3 +1,4 @@
+using Hearth.Actors.Metrics;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -209,6 +210,7 @@ sealed partial class RedisLink : IAsyncDisposable
                 Use(await _connector.OpenAsync(_timeout, _stop.Token));
                 var away = _time.GetElapsedTime(_lost).TotalSeconds;
                 LogRestored(_logger, _connector.Name, away);
+                RedisRole.Control.Reconnected();
                 return;
             }
             catch (StoreException e)

@@ -1,7 +1,8 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Text;
-using StackExchange.Redis;
 
 namespace Hearth.Actors.Storage.Redis;
 
@@ -9,43 +10,47 @@ namespace Hearth.Actors.Storage.Redis;
 static class RedisProbe
 {
     const int ReplyLengthMax = 512;
+    const string HangsUp = "it hangs up: does it speak TLS (ssl=true), and ask for a certificate (sslCert=…, sslKey=…)?";
 
     /// <returns>What to do about it.</returns>
-    public static async Task<string> AskAsync(ConfigurationOptions options, CancellationToken cancellationToken)
+    public static async Task<string> AskAsync(RedisAddress redis, CancellationToken cancellationToken)
     {
-        if (options.Ssl)
-            return "is it running, with TLS, and is the address right?";
         var reason = "is it running, and is the address right?";
-        foreach (var address in options.EndPoints)
+        foreach (var address in redis.Options.EndPoints)
         {
             try
             {
-                var words = await ExchangeAsync(address, options.Password, cancellationToken);
-                reason = RedisErrors.AdviceFor(words) ?? $"it answered '{words}'.";
+                var words = await ExchangeAsync(address, redis, cancellationToken);
+                reason = RedisErrors.AdviceFor(words) ?? (words.Length > 0 ? $"it answered '{words}'." : HangsUp);
             }
-            catch (Exception e) when (e is SocketException or IOException)
+            catch (AuthenticationException e)
             {
-                reason += $" ({Text(address)}: {e.Message})";
+                reason = $"TLS failed: {e.Message}";
+            }
+            catch (IOException e)
+            {
+                reason = $"{HangsUp} ({RedisAddress.Text(address)}: {e.Message})";
+            }
+            catch (SocketException e)
+            {
+                reason += $" ({RedisAddress.Text(address)}: {e.Message})";
             }
         }
         return reason;
     }
 
-    public static string Text(EndPoint address) => address is DnsEndPoint dns ? $"{dns.Host}:{dns.Port}" : $"{address}";
-
-    /// <summary>The first error, or the last answer.</summary>
-    static async Task<string> ExchangeAsync(EndPoint address, string? password, CancellationToken cancellationToken)
+    /// <summary>The first error, or the last answer; empty if it hung up.</summary>
+    static async Task<string> ExchangeAsync(EndPoint address, RedisAddress redis, CancellationToken cancellationToken)
     {
-        var (host, port) = address switch
-        {
-            DnsEndPoint dns => (dns.Host, dns.Port),
-            IPEndPoint ip => (ip.Address.ToString(), ip.Port),
-            _ => throw new IOException($"{address} is not an address of TCP."),
-        };
-        using var client = new TcpClient();
-        await client.ConnectAsync(host, port, cancellationToken);
-        var stream = client.GetStream();
-        string[][] commands = string.IsNullOrEmpty(password) ? [["PING"]] : [["AUTH", password], ["PING"]];
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(address, cancellationToken);
+        await using var plain = new NetworkStream(socket);
+        var tls = redis.TlsFor(address);
+        await using var secure = tls is null ? null : new SslStream(plain);
+        if (secure is not null)
+            await secure.AuthenticateAsClientAsync(tls!, cancellationToken);
+        var stream = (Stream?)secure ?? plain;
+        string[][] commands = redis.Options.Password is { Length: > 0 } password ? [["AUTH", password], ["PING"]] : [["PING"]];
         var reply = "";
         foreach (var command in commands)
         {
@@ -58,7 +63,7 @@ static class RedisProbe
         return reply;
     }
 
-    static async Task<string> LineAsync(NetworkStream stream, CancellationToken cancellationToken)
+    static async Task<string> LineAsync(Stream stream, CancellationToken cancellationToken)
     {
         var line = new StringBuilder();
         var next = new byte[1];

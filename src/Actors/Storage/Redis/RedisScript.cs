@@ -7,22 +7,20 @@ namespace Hearth.Actors.Storage.Redis;
 /// <summary>A Lua script of this folder: sent once to each server, called by its hash afterwards.</summary>
 sealed class RedisScript
 {
-    RedisScript(string name)
+    /// <param name="parts">Other scripts that go before it.</param>
+    RedisScript(string name, params ReadOnlySpan<string> parts)
     {
-        using var stream = typeof(RedisScript).Assembly.GetManifestResourceStream($"{name}.lua")
-            ?? throw new ArgumentException($"There is no script '{name}'.", nameof(name));
-        using var reader = new StreamReader(stream);
-        (Name, Text) = (name, reader.ReadToEnd());
+        (Name, Text) = (name, string.Concat([.. parts.ToArray().Select(TextOf), TextOf(name)]));
         Hash = HashOf(Text);
     }
 
-    public static RedisScript Acquire { get; } = new("acquire");
+    public static RedisScript Acquire { get; } = new("acquire", "stay");
     public static RedisScript Release { get; } = new("release");
     public static RedisScript HandOver { get; } = new("handover");
     public static RedisScript Locate { get; } = new("locate");
-    public static RedisScript Begin { get; } = new("begin");
+    public static RedisScript Begin { get; } = new("begin", "stay");
     public static RedisScript Find { get; } = new("find");
-    public static RedisScript Commit { get; } = new("commit");
+    public static RedisScript Commit { get; } = new("commit", "stay");
     public static RedisScript End { get; } = new("end");
     public static RedisScript Describe { get; } = new("describe");
     public static RedisScript Read { get; } = new("read");
@@ -44,6 +42,14 @@ sealed class RedisScript
     public string Name { get; }
     public string Text { get; }
     public byte[] Hash { get; }
+
+    static string TextOf(string name)
+    {
+        using var stream = typeof(RedisScript).Assembly.GetManifestResourceStream($"{name}.lua")
+            ?? throw new ArgumentException($"There is no script '{name}'.", nameof(name));
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
 
     [SuppressMessage("Security", "CA5350", Justification = "Redis names scripts by their SHA-1; nothing is guarded by it.")]
     static byte[] HashOf(string text) => SHA1.HashData(Encoding.UTF8.GetBytes(text));

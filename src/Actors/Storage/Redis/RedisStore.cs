@@ -1,4 +1,5 @@
 using Hearth.Actors.Membership;
+using Hearth.Actors.Metrics;
 using Hearth.Actors.Storage.Redis.Blobs;
 using Microsoft.Extensions.Logging;
 
@@ -12,18 +13,24 @@ public sealed class RedisStore : IAsyncDisposable
     readonly RedisThread _members;
     readonly RedisBlobStore _blobs;
 
-    RedisStore(RedisLink control, RedisThread members, BlobServer spill, RedisOptions options, RedisKeys keys, ILogger logger)
+    RedisStore(RedisLink control, RedisThread members, RedisAddress spill, RedisOptions options, RedisKeys keys, TimeProvider time,
+        ILogger logger)
     {
         (_control, _members) = (control, members);
-        var grains = new RedisGrainStore(control, keys, new RedisGrainIndex(control, keys, logger));
-        _blobs = new RedisBlobStore(grains, new BlobClient(spill, Limits.BlobTimeout), keys, options.SpillAge);
+        var index = new RedisGrainIndex(control, keys, options.Retention, logger);
+        var grains = new RedisGrainStore(control, keys, index, options.Retention);
+        // No cache outlives its grain.
+        var age = options.Retention < options.SpillAge ? options.Retention.Value : options.SpillAge;
+        _blobs = new RedisBlobStore(grains, new BlobClient(spill, Limits.BlobTimeout), keys, age);
         grains.ClearBlobs = _blobs.ClearAsync;
-        Grains = grains;
-        Membership = new RedisMembershipStore(members, keys);
+        Grains = new MeteredGrainStore(grains, new StoreClock(time, RedisRole.Control));
+        Blobs = new MeteredBlobStore(_blobs, new StoreClock(time, RedisRole.Spill));
+        Membership = new MeteredMembershipStore(
+            new RedisMembershipStore(members, keys), new StoreClock(time, RedisRole.Members));
     }
 
     public IGrainStore Grains { get; }
-    public IBlobStore Blobs => _blobs;
+    public IBlobStore Blobs { get; }
     public IMembershipStore Membership { get; }
 
     /// <exception cref="StoreException">Redis cannot be reached, or is not fit: the message says what to do.</exception>
@@ -31,11 +38,11 @@ public sealed class RedisStore : IAsyncDisposable
         RedisOptions options, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
     {
         var keys = new RedisKeys(options.Cluster);
-        var spill = BlobServer.Parse(options.Spill ?? options.Control);
+        var spill = RedisAddress.Parse(options.Spill ?? options.Control);
         var control = await LinkAsync(options, time, logger, cancellationToken);
         // Beats have a connection of their own: a large transcript must not delay them.
-        var members = new RedisThread(RedisConnector.Parse(options.Control), "members", options.Timeout, time);
-        var store = new RedisStore(control, members, spill, options, keys, logger);
+        var members = new RedisThread(RedisAddress.Parse(options.Control), "members", options.Timeout, time);
+        var store = new RedisStore(control, members, spill, options, keys, time, logger);
         try
         {
             await store.Membership.ReadAsync(cancellationToken);
@@ -73,7 +80,7 @@ public sealed class RedisStore : IAsyncDisposable
 
 public sealed record RedisOptions
 {
-    /// <summary>host:port[,host:port…][,password=…], as StackExchange.Redis reads it.</summary>
+    /// <summary>host:port[,host:port…][,password=…][,ssl=true…]: see <see cref="RedisAddress"/>.</summary>
     public required string Control { get; init; }
 
     /// <summary>The same for cache chunks; null for the control server.</summary>
@@ -84,6 +91,10 @@ public sealed record RedisOptions
 
     /// <summary>How long an unused spilled cache stays.</summary>
     public TimeSpan SpillAge { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>How long a grain stays after its last operation, with all that belongs to it; null for ever. The same in all
+    /// processes of a cluster.</summary>
+    public TimeSpan? Retention { get; init; }
 
     /// <summary>Longest wait for an answer; after it the outcome is unknown.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(1);

@@ -13,7 +13,7 @@ sealed class RedisThread : IDisposable
 {
     const int MovesMax = 3;
 
-    readonly ConfigurationOptions _options;
+    readonly RedisAddress _redis;
     readonly string _name;
     readonly TimeSpan _timeout;
     readonly TimeProvider _time;
@@ -23,14 +23,14 @@ sealed class RedisThread : IDisposable
     EndPoint? _moved;
     int _server;
 
-    public RedisThread(ConfigurationOptions options, string role, TimeSpan timeout, TimeProvider time)
+    public RedisThread(RedisAddress redis, string role, TimeSpan timeout, TimeProvider time)
     {
-        (_options, _name, _timeout, _time) = (options, $"hearth-{role}", timeout, time);
+        (_redis, _name, _timeout, _time) = (redis, $"hearth-{role}", timeout, time);
         _thread = new Thread(Work) { IsBackground = true, Name = _name, Priority = ThreadPriority.AboveNormal };
         _thread.Start();
     }
 
-    /// <returns>As <see cref="RespConnection.Call"/>.</returns>
+    /// <returns>As <see cref="RespReader.Read()"/>.</returns>
     /// <exception cref="StoreException">It did not answer in time, or refused.</exception>
     public async Task<object?> RunAsync(
         RedisScript script, RedisKey[] keys, byte[][] arguments, CancellationToken cancellationToken)
@@ -77,7 +77,7 @@ sealed class RedisThread : IDisposable
             catch (RespErrorException e) when (e.Is("MOVED ") && moves < MovesMax)
             {
                 Drop();
-                _moved = Address(e.Message);
+                _moved = e.MovedTo;
             }
             catch (RespErrorException e)
             {
@@ -113,12 +113,12 @@ sealed class RedisThread : IDisposable
     {
         for (var tries = 1; _connection is null; tries++)
         {
-            var address = _moved ?? _options.EndPoints[_server];
+            var address = _moved ?? _redis.Options.EndPoints[_server];
             try
             {
-                _connection = RespConnection.Open(address, _options, _name, Left(job));
+                _connection = RespConnection.Open(address, _redis, _name, Left(job));
                 // A replica would answer reads, from a table that may be old.
-                if (_connection.Call(Left(job), ["ROLE"u8.ToArray()]) is not object?[] role || role[0] is not byte[] name
+                if (_connection.Call(Left(job), RespConnection.Words(["ROLE"])) is not object?[] role || role[0] is not byte[] name
                     || !name.AsSpan().SequenceEqual("master"u8))
                 {
                     throw new RespErrorException("READONLY: its role is not master");
@@ -127,10 +127,10 @@ sealed class RedisThread : IDisposable
             catch (Exception e) when (e is IOException or SocketException or RespErrorException)
             {
                 DropServer();
-                if (tries >= _options.EndPoints.Count)
+                if (tries >= _redis.Options.EndPoints.Count)
                 {
                     var advice = RedisErrors.AdviceFor(e.Message) ?? "is it running, and is the address right?";
-                    throw new StoreException($"Redis at {RedisProbe.Text(address)} cannot be used: {advice} ({e.Message})", e);
+                    throw new StoreException($"Redis at {RedisAddress.Text(address)} cannot be used: {advice} ({e.Message})", e);
                 }
             }
         }
@@ -157,15 +157,7 @@ sealed class RedisThread : IDisposable
     {
         Drop();
         _moved = null;
-        _server = (_server + 1) % _options.EndPoints.Count;
-    }
-
-    /// <param name="moved"><c>MOVED slot host:port</c>.</param>
-    static DnsEndPoint Address(string moved)
-    {
-        var address = moved.Split(' ')[^1];
-        var colon = address.LastIndexOf(':');
-        return new DnsEndPoint(address[..colon], int.Parse(address.AsSpan(colon + 1), CultureInfo.InvariantCulture));
+        _server = (_server + 1) % _redis.Options.EndPoints.Count;
     }
 
     sealed record Job(RedisScript Script, RedisKey[] Keys, byte[][] Arguments, long Began)

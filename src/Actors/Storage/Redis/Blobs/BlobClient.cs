@@ -1,21 +1,20 @@
+using System.Net;
 using System.Net.Sockets;
-using System.Security.Authentication;
 using System.Threading.Channels;
 
 namespace Hearth.Actors.Storage.Redis.Blobs;
 
-/// <summary>A few connections to the spill server, each with a thread of its own and never shared with anything small. Follows
-/// a Redis
-/// Cluster's redirections. Thread-safe.</summary>
+/// <summary>A few connections to the spill server, each with a thread of its own and never shared with anything small. Of
+/// several servers the first that answers is taken; a Redis Cluster's redirections are followed. Thread-safe.</summary>
 sealed class BlobClient : IDisposable
 {
-    readonly BlobServer _server;
+    readonly RedisAddress _redis;
     readonly TimeSpan _timeout;
     readonly Channel<Job> _jobs = Channel.CreateBounded<Job>(Limits.BlobCallsQueued);
 
-    public BlobClient(BlobServer server, TimeSpan timeout)
+    public BlobClient(RedisAddress redis, TimeSpan timeout)
     {
-        (_server, _timeout) = (server, timeout);
+        (_redis, _timeout) = (redis, timeout);
         for (var i = 0; i < Limits.BlobConnections; i++)
             new Thread(Work) { Name = "hearth-blobs", IsBackground = true }.Start();
     }
@@ -26,18 +25,18 @@ sealed class BlobClient : IDisposable
     /// <exception cref="StoreException">Redis did not answer, or refused.</exception>
     public ValueTask<long> CallAsync(IReadOnlyList<string> arguments, ReadOnlyMemory<byte> value, Memory<byte> destination,
         CancellationToken cancellationToken) =>
-        RunAsync(connection => connection.Call(arguments, value.Span, destination.Span), cancellationToken);
+        RunAsync(c => c.Call(_timeout, RespConnection.Words(arguments), value.Span, destination.Span), cancellationToken);
 
     /// <summary>Several commands whose replies are numbers; each may be said twice.</summary>
     public ValueTask<long[]> CallManyAsync(IReadOnlyList<string[]> commands, CancellationToken cancellationToken) =>
         commands.Count == 0
             ? ValueTask.FromResult<long[]>([])
-            : RunAsync(connection => connection.CallMany(commands), cancellationToken);
+            : RunAsync(c => c.CallMany(_timeout, [.. commands.Select(RespConnection.Words)]), cancellationToken);
 
     /// <summary>Calls that are queued still run; then the threads end.</summary>
     public void Dispose() => _jobs.Writer.TryComplete();
 
-    async ValueTask<T> RunAsync<T>(Func<BlobConnection, T> call, CancellationToken cancellationToken)
+    async ValueTask<T> RunAsync<T>(Func<RespConnection, T> call, CancellationToken cancellationToken)
     {
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         // Memory of the caller is in use until the thread says so, also after a cancellation.
@@ -51,11 +50,11 @@ sealed class BlobClient : IDisposable
         {
             throw new OperationCanceledException(cancellationToken);
         }
-        catch (RedisErrorException e)
+        catch (RespErrorException e)
         {
             throw new StoreException($"The spill server refused: {e.Message}", e);
         }
-        catch (Exception e) when (e is IOException or SocketException or AuthenticationException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
             throw new StoreException($"The spill server did not answer: {e.Message}", e, outcomeUnknown: true);
         }
@@ -63,34 +62,34 @@ sealed class BlobClient : IDisposable
 
     void Work()
     {
-        BlobConnection? connection = null;
-        var address = "";
+        RespConnection? connection = null;
+        EndPoint? moved = null;
         while (_jobs.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             while (_jobs.Reader.TryRead(out var job))
-                Run(job, ref connection, ref address);
+                Run(job, ref connection, ref moved);
         }
         connection?.Dispose();
     }
 
-    void Run(Job job, ref BlobConnection? connection, ref string address)
+    void Run(Job job, ref RespConnection? connection, ref EndPoint? moved)
     {
         for (var (moves, fresh) = (0, connection is null); ;)
         {
             try
             {
                 job.Cancellation.ThrowIfCancellationRequested();
-                connection ??= BlobConnection.Open(address.Length > 0 ? _server.At(address) : _server, _timeout);
-                using (job.Cancellation.UnsafeRegister(static c => ((BlobConnection)c!).Abort(), connection))
+                connection ??= Open(moved);
+                using (job.Cancellation.UnsafeRegister(static c => ((RespConnection)c!).Abort(), connection))
                     job.Call(connection);
                 return;
             }
-            catch (RedisErrorException e) when (e.Kind == "MOVED" && moves++ < Limits.BlobMovesMax)
+            catch (RespErrorException e) when (e.Is("MOVED ") && moves++ < Limits.BlobMovesMax)
             {
-                (address, fresh) = (e.Message.Split(' ')[^1], true);
+                (moved, fresh) = (e.MovedTo, true);
                 Close(ref connection);
             }
-            catch (RedisErrorException e)
+            catch (RespErrorException e)
             {
                 job.Fail(e);
                 return;
@@ -105,19 +104,35 @@ sealed class BlobClient : IDisposable
             catch (Exception e)
             {
                 Close(ref connection);
-                address = "";
+                moved = null;
                 job.Fail(e);
                 return;
             }
         }
     }
 
-    static void Close(ref BlobConnection? connection)
+    RespConnection Open(EndPoint? moved)
+    {
+        var servers = _redis.Options.EndPoints;
+        for (var i = 0; ; i++)
+        {
+            try
+            {
+                return RespConnection.Open(moved ?? servers[i], _redis, "hearth-blobs", _timeout, Limits.BlobSocketBytes);
+            }
+            catch (Exception e) when (e is IOException or SocketException && moved is null && i + 1 < servers.Count)
+            {
+                // The next one may answer.
+            }
+        }
+    }
+
+    static void Close(ref RespConnection? connection)
     {
         connection?.Dispose();
         connection = null;
     }
 
     /// <param name="Call">Makes the call and tells its result.</param>
-    readonly record struct Job(Action<BlobConnection> Call, Action<Exception> Fail, CancellationToken Cancellation);
+    readonly record struct Job(Action<RespConnection> Call, Action<Exception> Fail, CancellationToken Cancellation);
 }

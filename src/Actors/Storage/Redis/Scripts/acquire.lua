@@ -1,4 +1,4 @@
--- ARGV: silo, activation, the previous activation that the caller knows to be gone ('' for none)
+-- ARGV: silo, activation, the previous activation that the caller knows to be gone ('' for none), how long a new one stays
 if redis.call('EXISTS', KEYS[9]) == 1 then
     return {'Deleted'}
 end
@@ -13,5 +13,6 @@ if not d[1] then
     local t = redis.call('TIME')
     new = string.format('%.0f', t[1] * 1000000 + t[2])
     redis.call('HSET', KEYS[1], 'changed', new)
+    stay(ARGV[4])
 end
 return {'Acquired', redis.call('HGET', KEYS[1], 'epoch'), d[3], new}

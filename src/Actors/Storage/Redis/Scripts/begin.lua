@@ -1,4 +1,5 @@
--- ARGV: epoch, activation, operation, its hash, its request, how long finished operations stay in us, how many stay longer
+-- ARGV: epoch, activation, operation, its hash, its request, how long finished operations stay in us, how many stay longer,
+--   how long the grain stays
 local d = redis.call('HMGET', KEYS[1], 'epoch', 'act')
 if d[1] ~= ARGV[1] or d[2] ~= ARGV[2] then
     return {'Fenced'}
@@ -21,10 +22,12 @@ local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 redis.call('HSET', KEYS[2], ARGV[3], '0 ' .. ARGV[1] .. ' ' .. string.format('%.0f', now) .. ' ' .. ARGV[4])
 if status == '0' then
+    stay(ARGV[8])
     return {'TakenOver'}
 end
 redis.call('HSET', KEYS[3], ARGV[3], ARGV[5])
 if known then
+    stay(ARGV[8])
     return {'Begun'}
 end
 local number = 1 + (redis.call('ZREVRANGE', KEYS[5], 0, 0, 'WITHSCORES')[2] or 0)
@@ -41,4 +44,5 @@ for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', number - ARGV[
         redis.call('ZREM', KEYS[5], old)
     end
 end
+stay(ARGV[8])
 return {'Begun'}

@@ -1,5 +1,6 @@
 -- ARGV: epoch, activation, operation ('' for none), its hash, its result, expected length, entries that stay,
---   journal bytes that stay, journal bytes that follow, state, index key, entries that follow...
+--   journal bytes that stay, journal bytes that follow, state, index key, how long the grain stays,
+--   entries that follow...
 -- Returns outcome, length, and for the index: the key now, the key before, the time of the last change.
 local d = redis.call('HMGET', KEYS[1], 'epoch', 'act', 'key', 'changed')
 if d[1] ~= ARGV[1] or d[2] ~= ARGV[2] then
@@ -35,7 +36,7 @@ if keep == 0 then
 elseif keep < length then
     redis.call('LTRIM', KEYS[6], 0, keep - 1)
 end
-for first = 12, #ARGV, 500 do
+for first = 13, #ARGV, 500 do
     redis.call('RPUSH', KEYS[6], unpack(ARGV, first, math.min(first + 499, #ARGV)))
 end
 
@@ -52,4 +53,5 @@ if operation ~= '' then
     redis.call('HSET', KEYS[4], operation, ARGV[5])
     redis.call('HDEL', KEYS[3], operation)
 end
-return {'Done', keep + #ARGV - 11, ARGV[11], d[3], now}
+stay(ARGV[12])
+return {'Done', keep + #ARGV - 12, ARGV[11], d[3], now}

@@ -1,4 +1,4 @@
-namespace Hearth.Cluster.Tests.Faults;
+namespace Hearth.Tests.Shared;
 
 /// <summary>What a <see cref="FaultProxy"/> does to the bytes of one direction. Takes effect at once, also on open connections.</summary>
 public sealed record FaultPlan

@@ -1,0 +1,39 @@
+using System.Diagnostics.Metrics;
+using Hearth.Actors.Membership;
+
+namespace Hearth.Actors.Metrics;
+
+/// <summary>The table of silos as a process sees it (meter <c>Hearth.Membership</c>).</summary>
+public sealed class MembershipMetrics : IDisposable
+{
+    static readonly SiloStatus[] _all = [SiloStatus.Joining, SiloStatus.Active, SiloStatus.Draining, SiloStatus.Dead];
+
+    readonly Meter _meter = new("Hearth.Membership");
+
+    public MembershipMetrics(MembershipWatcher watcher)
+    {
+        _meter.CreateObservableGauge("hearth.cluster.membership_version", () => watcher.View.Version, null,
+            "Version of the membership as it is seen here.");
+        _meter.CreateObservableGauge("hearth.cluster.membership_current", () => watcher.IsCurrent ? 1 : 0, null,
+            "1 while the membership is read in time.");
+        _meter.CreateObservableGauge("hearth.cluster.silos",
+            () => ByStatus(status => watcher.View.Silos.Count(s => s.Status == status)), null,
+            "Silos by status as they are seen here.", [StatusLabel]);
+    }
+
+    public static KeyValuePair<string, object?> StatusLabel { get; } = new("status", _all.Select(NameOf).ToArray());
+
+    /// <summary>A measurement for each status.</summary>
+    public static IEnumerable<Measurement<int>> ByStatus(Func<SiloStatus, int> value) => _all.Select(status =>
+        new Measurement<int>(value(status), new KeyValuePair<string, object?>(StatusLabel.Key, NameOf(status))));
+
+    public void Dispose() => _meter.Dispose();
+
+    static string NameOf(SiloStatus status) => status switch
+    {
+        SiloStatus.Joining => "joining",
+        SiloStatus.Active => "active",
+        SiloStatus.Draining => "draining",
+        _ => "dead",
+    };
+}
