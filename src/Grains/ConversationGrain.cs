@@ -105,7 +105,7 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
             turn = turn.Created == default ? turn with { Created = services.Time.GetUtcNow() } : turn;
             live = ahead?.Live ?? new LiveTurn(turn, Context.Lease, services.Time, place);
             live.TryJoin();
-            var run = _claims.Claim(turn.Id, () =>
+            var run = _claims.Claim(turn.Id, origin.IsBegun, () =>
                 Context.CallAsync(() => _gate.RunAsync(() => RunAsync(ahead ?? new TurnRun(this, turn, live, origin)))));
             if (run.IsFaulted)
                 throw run.Exception.InnerException!;

@@ -307,6 +307,11 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         var (live, stored, failure) = await join();
         if (failure is not null)
             yield return new TurnFailed { Failure = failure, Sequence = fromEvent };
+        if (fromEvent > 0 && stored is [TurnStarted { IsAnew: true }, ..])
+        {
+            yield return new TurnFailed { Failure = Failures.Overtaken, Sequence = fromEvent };
+            yield break;
+        }
         foreach (var e in stored.Skip(fromEvent))
             yield return e;
         if (live is null)

@@ -25,8 +25,9 @@ sealed class PendingClaims
     public static PendingClaims None { get; } = new([], TimeProvider.System);
 
     /// <summary>Queues a turn: at once if it is one of them or all have come, else behind them.</summary>
+    /// <param name="runs">It ran already where the conversation was: nothing comes before it.</param>
     /// <exception cref="GrainRefusedException">Too many wait already.</exception>
-    public Task<bool> Claim(TurnId turn, Func<Task<bool>> queue)
+    public Task<bool> Claim(TurnId turn, bool runs, Func<Task<bool>> queue)
     {
         if (_over.Task.IsCompleted && _waiting == 0)
             return queue();
@@ -37,6 +38,8 @@ sealed class PendingClaims
                 _timer?.Dispose();
             return queued;
         }
+        if (runs)
+            return queue();
         if (_waiting == Actors.Limits.MailboxMessages)
             throw new GrainRefusedException(RefusalKind.Busy, $"{_waiting} turns wait already.");
         _waiting++;

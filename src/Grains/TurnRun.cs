@@ -27,6 +27,7 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
     readonly ConversationServices _services = grain.Services;
     ChatTurn _turn = given;
     readonly long _joined = grain.Services.Time.GetTimestamp();
+    bool _isAnew;
     ChoiceSet? _choices;
     int[] _prompt = [];
     bool _isReplay;
@@ -154,6 +155,7 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
                     GrainMetrics.TakenOver();
                 if (_turn.BeganAt != position)
                     live.BeginAnew();
+                _isAnew = origin.Shown.Count == 0 && _turn.Generation.Choices > 1;
                 return true;
             default:
                 return true;
@@ -201,6 +203,7 @@ sealed class TurnRun(ConversationGrain grain, ChatTurn given, LiveTurn live, Tur
             Model = _turn.Model,
             Choices = _turn.Generation.Choices,
             Logprobs = _turn.Generation.Logprobs,
+            IsAnew = _isAnew,
         };
         return knownBefore && started.Cache == CacheOrigin.New
             ? started with { Cache = CacheOrigin.Recomputed, CacheReason = "the cache was given up before it was stored" }

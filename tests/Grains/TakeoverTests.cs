@@ -86,6 +86,24 @@ public sealed class TakeoverTests
         await first;
     }
 
+    /// <summary>Choices that run side by side come in any order: the events of another run are no rest of those of the first.</summary>
+    [Fact]
+    public async Task AfterADeadOwnerSeveralChoicesCannotBeResumedByNumberAlone()
+    {
+        await using var silos = new Silos(2);
+        Talk(silos);
+        silos[0].Engine.BeforeToken = (r, i) => i < 3 ? Task.CompletedTask : UntilCancelledAsync(r);
+        var begun = new TaskCompletionSource();
+        _ = silos.FollowAsync(TurnOf(4, "c1"), silos[0], _ => begun.TrySetResult());
+        await begun.Task;
+        silos.Declare(silos[0], isGone: true);
+        var whole = await AttachAsync(silos[1], 0);
+        Assert.True(Assert.IsType<TurnStarted>(whole[0]).IsAnew);
+        Assert.IsType<TurnFinished>(whole[^1]);
+        var rest = await AttachAsync(silos[1], 5);
+        Assert.Equal(TurnError.ConversationMoved, Assert.IsType<TurnFailed>(Assert.Single(rest)).Failure.Error);
+    }
+
     [Fact]
     public async Task WithoutASeedTheReplyIsTheSameOnEverySilo()
     {

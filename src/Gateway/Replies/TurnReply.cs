@@ -25,6 +25,12 @@ sealed class TurnReply(GatewayOptions options, TimeProvider time, GatewayMetrics
         TurnSubject subject) =>
         SendAsync(http, turn, subject, true, async (events, started, record) =>
         {
+            if (started.IsAnew && after.CompareTo(StreamPosition.Start) > 0)
+            {
+                await ErrorReply.SendAsync(http, new TurnFailure(TurnError.ConversationMoved,
+                    "The reply was made again, and the order of its choices may be another one: send the turn again."));
+                return;
+            }
             metrics.Resumed();
             var format = new ChatFormat(
                 new ReplyHead(ChatFormat.IdPrefix, started.Model, started.Choices, started.Logprobs, delivery));

@@ -163,7 +163,7 @@ sealed class LiveTurn(ChatTurn? turn, Lease lease, TimeProvider time, IDisposabl
             Task changed;
             lock (_lock)
             {
-                if (_beganAnew && from > 0)
+                if (from > 0 && (_beganAnew || (shown.Count == 0 && _events is [TurnStarted { IsAnew: true }, ..])))
                     e = new TurnFailed { Failure = Failures.Overtaken };
                 else if (next < _events.Count)
                     e = _events[next++];
