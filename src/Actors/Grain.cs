@@ -14,8 +14,8 @@ public abstract class Grain(GrainContext context)
     /// <summary>Lets go of everything, after the last message.</summary>
     protected internal abstract Task DeactivateAsync(DeactivationReason reason);
 
-    /// <summary>Whether the store, which has come back as another one, has lost some of this. From any thread, while the silo may not
-    /// act.</summary>
+    /// <summary>Whether the store, which has come back as another one, has lost some of this. From any thread, while the silo may
+    /// not act.</summary>
     protected internal virtual bool IsAheadOf(GrainSummary stored) => false;
 
     /// <summary>Called at once from any thread when the activation must end soon: cancel what runs.</summary>

@@ -142,8 +142,8 @@ public sealed class GrainHost<TGrain> : IAsyncDisposable where TGrain : Grain
         await activation.Ended;
     }
 
-    /// <summary>Compares every activation with what the store says, and ends those that it does not name or has less of. To be called
-    /// when the store is another one than before, while the lease is not held.</summary>
+    /// <summary>Compares every activation with what the store says, and ends those that it does not name or has less of. To be
+    /// called when the store is another one than before, while the lease is not held.</summary>
     /// <returns>Number of activations that were ended.</returns>
     /// <exception cref="StoreException">The store did not answer: call again.</exception>
     public async Task<int> RevalidateAsync(CancellationToken cancellationToken)

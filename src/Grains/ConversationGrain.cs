@@ -292,8 +292,8 @@ sealed class ConversationGrain(GrainContext context, ConversationServices servic
             await EndAllAsync(unended);
     }
 
-    /// <summary>The next commit would be refused: the store has lost some of what this activation knows. A longer one is what a commit
-    /// that is under way has made of it.</summary>
+    /// <summary>The next commit would be refused: the store has lost some of what this activation knows. A longer one is what a
+    /// commit that is under way has made of it.</summary>
     protected override bool IsAheadOf(GrainSummary stored) =>
         stored.Length < Entries.Count || ConversationState.FromBytes(stored.State).Turns < State.Turns;
 

@@ -3,8 +3,8 @@ using Hearth.Contracts;
 
 namespace Hearth.Grains;
 
-/// <summary>Turns that are pending in the store, or may be, and that nobody here runs: left by an earlier owner, or ended here while the
-/// store did not answer. Who asks for one has some time; then it gets its end. Thread-safe.</summary>
+/// <summary>Turns that are pending in the store, or may be, and that nobody here runs: left by an earlier owner, or ended here
+/// while the store did not answer. Who asks for one has some time; then it gets its end. Thread-safe.</summary>
 /// <param name="end">Ends them; tells those that it could not.</param>
 sealed class UnendedTurns(
     TimeProvider time, Func<IReadOnlyList<UnendedTurn>, Task<IReadOnlyList<UnendedTurn>>> end)

@@ -196,6 +196,7 @@ public sealed class TakeoverTests
             Cache = CacheOrigin.New,
             CachedTokens = 0,
             CacheReason = null,
+            IsAnew = false,
             Created = default,
             Conversation = new ConversationId("c"),
         },

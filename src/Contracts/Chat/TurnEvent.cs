@@ -34,8 +34,8 @@ public sealed record TurnStarted : TurnEvent
     public int Choices { get; init; } = 1;
     public bool Logprobs { get; init; }
 
-    /// <summary>Its choices ran side by side more than once, and this run's events may come in another order than those of an earlier one:
-    /// who has seen the beginning of that cannot go on by numbers.</summary>
+    /// <summary>Its choices ran side by side more than once, and this run's events may come in another order than those of an
+    /// earlier one: who has seen the beginning of that cannot go on by numbers.</summary>
     public bool IsAnew { get; init; }
 
     public required int PromptTokens { get; init; }
