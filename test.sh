@@ -11,7 +11,7 @@ fi
 
 # The tests with real processes and faults use these; without them they skip themselves, and say so.
 missing=""
-for need in redis-server:redis-server nft:nftables ip:iproute2 faketime:faketime node:nodejs npm:npm; do
+for need in redis-server:redis-server nft:nftables ip:iproute2 faketime:faketime node:nodejs npm:npm prometheus:prometheus; do
   command -v "${need%%:*}" >/dev/null || [ -x "/usr/sbin/${need%%:*}" ] || missing+=" ${need##*:}"
 done
 if [ -n "$missing" ]; then

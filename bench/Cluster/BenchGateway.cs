@@ -18,7 +18,7 @@ sealed class BenchGateway : IAsyncDisposable
         (_store, _watcher) = (store, watcher);
         Network = new TcpPeerNetwork(new PeerIdentity("bench"), TimeProvider.System);
         Cluster = new RoutedCluster(
-            store.Grains, watcher, Network, new RoutingOptions(), new Random(seed), TimeProvider.System, NullLogger.Instance);
+            store.Grains, watcher, Network, new Random(seed), TimeProvider.System, NullLogger.Instance);
     }
 
     public TcpPeerNetwork Network { get; }

@@ -12,14 +12,17 @@ static class PeersBench
     const int RoundTrips = 3_000;
     const long BulkBytes = 1L << 30;
 
-    static readonly PeerIdentity Identity = new("bench");
-
-    public static async Task RunAsync(string[] _)
+    /// <param name="arguments">Files of a certificate, its key and its authority, for TLS; or none.</param>
+    public static async Task RunAsync(string[] arguments)
     {
+        var identity = new PeerIdentity("bench")
+        {
+            Tls = arguments is [var certificate, var key, var authority] ? PeerTls.Load(certificate, key, authority) : null,
+        };
         await using var server = await PeerServer.StartAsync(
-            new() { Listen = new(IPAddress.Loopback, 0), Identity = Identity },
+            new() { Listen = new(IPAddress.Loopback, 0), Identity = identity },
             new Dictionary<string, PeerHandler> { ["echo"] = EchoAsync, ["sink"] = SinkAsync });
-        await using var network = new TcpPeerNetwork(Identity, TimeProvider.System);
+        await using var network = new TcpPeerNetwork(identity, TimeProvider.System);
         var address = server.Address.ToString();
         using var plain = await PlainSockets.ConnectAsync();
 

@@ -19,7 +19,8 @@ namespace Hearth.Cluster.Bench;
 /// again. Then from Redis with compressed spills, and with int8.</summary>
 sealed class ResumeBench : IAsyncDisposable
 {
-    static readonly ConversationId s_conversation = new("resumed");
+    const string Name = "resumed";
+    static readonly ConversationId s_conversation = new(Name);
     static readonly GrainId s_grain = new(TenantId.Local.Value, s_conversation.Value);
 
     readonly RedisStore _store;
@@ -27,6 +28,7 @@ sealed class ResumeBench : IAsyncDisposable
     readonly TokenEngine _engine;
     readonly ModelCatalog _models = new();
     LocalCluster? _silo;
+    ConversationItem _text = MessageItem.Of(Role.User, "");
     int _silos;
     int _turns;
 
@@ -41,8 +43,6 @@ sealed class ResumeBench : IAsyncDisposable
         }, NullLogger.Instance, TimeProvider.System);
         _models.Serve(ServedModel.Load(_engine));
     }
-
-    static CacheId Cache => new(s_grain.ToString());
 
     public static async Task RunAsync(string[] args)
     {
@@ -62,9 +62,12 @@ sealed class ResumeBench : IAsyncDisposable
     async Task MeasureAsync(int tokens, int rounds)
     {
         await StartAsync(SpillOptions.Exact);
-        await TurnAsync("Warm up.", CacheOrigin.New, new ConversationId("other"));
-        var computed = await TurnAsync(await TextAsync(tokens), null);
-        Console.WriteLine($"{_model.Card.Name}, {tokens} tokens: first token of a new conversation after {computed.Milliseconds:F0} ms");
+        _text = MessageItem.Of(Role.User, await TextAsync(100));
+        await TurnAsync("other"); // warms up
+        await DropAsync("other");
+        _text = MessageItem.Of(Role.User, await TextAsync(tokens));
+        var computed = await TurnAsync(Name);
+        Console.WriteLine($"{_model.Card.Name}: computed, the first token of {computed.Started.PromptTokens} comes after {computed.Milliseconds:F0} ms");
         foreach (var (name, options) in new[]
         {
             ("exact", SpillOptions.Exact),
@@ -77,12 +80,6 @@ sealed class ResumeBench : IAsyncDisposable
             await StartAsync(options);
             await RoundsAsync(name, options, computed.Milliseconds, rounds);
         }
-        await StopAsync();
-        await _store.Blobs.ClearAsync(s_grain, default);
-        await _engine.DropAsync(Cache, default);
-        await StartAsync(SpillOptions.Exact);
-        var again = await TurnAsync("Go on.", CacheOrigin.Recomputed);
-        Console.WriteLine($"computed again: {again.Milliseconds:F0} ms for {again.Started.PromptTokens} tokens");
     }
 
     async Task RoundsAsync(string name, SpillOptions options, double computed, int rounds)
@@ -91,16 +88,18 @@ sealed class ResumeBench : IAsyncDisposable
         ConversationInfo? info = null;
         for (var round = -1; round < rounds; round++)
         {
-            await TurnAsync("Go on.", null);
-            var before = await TurnAsync("Go on.", CacheOrigin.Hit);
+            await TurnAsync(Name);
+            var before = await TurnAsync(Name);
+            // The engine lets go of a reply a moment after its last token; what is given up before that stays findable.
+            await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, default);
             var writing = Stopwatch.GetTimestamp();
             await _silo!.SpillConversationAsync(TenantId.Local, s_conversation, default);
             var wrote = Stopwatch.GetElapsedTime(writing).TotalMilliseconds;
             await StartAsync(options); // another silo: it reads transcript and manifest too
-            if (_engine.DescribeCache(Cache).Tokens > 0)
-                throw new InvalidOperationException("The engine still holds the cache.");
             info = await _silo!.DescribeConversationAsync(TenantId.Local, s_conversation, default);
-            var after = await TurnAsync("Go on.", CacheOrigin.Restored);
+            var after = await TurnAsync(Name);
+            Check(before.Started, CacheOrigin.Hit);
+            Check(after.Started, CacheOrigin.Restored);
             if (round < 0)
                 continue;
             warm.Add(before.Milliseconds);
@@ -111,6 +110,24 @@ sealed class ResumeBench : IAsyncDisposable
         }
         Console.WriteLine($"{name}: {info!.Bytes / 1e6:F1} MB in Redis for {info.SpilledTokens} tokens; first token warm {warm} ms, "
             + $"from Redis {resumed} ms: {more} ms more, {ratio}x sooner than computing; what was left to write took {written} ms");
+    }
+
+    static void Check(TurnStarted started, CacheOrigin expected)
+    {
+        if (started.Cache != expected || started.CachedTokens < 0.9 * started.PromptTokens)
+        {
+            throw new InvalidOperationException($"{started.CachedTokens} of {started.PromptTokens} tokens were cached, as "
+                + $"{started.Cache}, where {expected} was to be measured: {started.CacheReason}.");
+        }
+    }
+
+    async Task DropAsync(string conversation)
+    {
+        await StopAsync();
+        var grain = new GrainId(TenantId.Local.Value, conversation);
+        await _store.Blobs.ClearAsync(grain, default);
+        await _engine.DropAsync(new CacheId(grain.ToString()), default);
+        await StartAsync(SpillOptions.Exact);
     }
 
     /// <summary>A silo with no activation, on the same engine.</summary>
@@ -143,18 +160,18 @@ sealed class ResumeBench : IAsyncDisposable
         return string.Join(' ', words);
     }
 
+    /// <summary>Asks something new about the text: what came after it before is cut off, so that every turn is as long.</summary>
     /// <returns>The time to the first token, and what the cache was to it.</returns>
-    async Task<(double Milliseconds, TurnStarted Started)> TurnAsync(
-        string text, CacheOrigin? expected, ConversationId? other = null)
+    async Task<(double Milliseconds, TurnStarted Started)> TurnAsync(string conversation)
     {
         var turn = new ChatTurn
         {
             Id = new TurnId($"turn-{_turns++}"),
             Tenant = TenantId.Local,
-            Conversation = other ?? s_conversation,
+            Conversation = new ConversationId(conversation),
             Model = _model.Card.Name,
-            History = HistoryMode.Append,
-            Items = [MessageItem.Of(Role.User, text)],
+            History = HistoryMode.Whole,
+            Items = [_text, MessageItem.Of(Role.User, $"{_turns}")],
             BodyHash = "none",
             Generation = new GenerationOptions { MaxTokens = 1, IgnoreEos = true, Sampling = new SamplingOptions { Temperature = 0 } },
         };
@@ -167,8 +184,7 @@ sealed class ResumeBench : IAsyncDisposable
             if (happened is TurnFailed failed)
                 throw new TurnFailedException(failed.Failure);
         }
-        return expected is null || started!.Cache == expected ? (first, started!)
-            : throw new InvalidOperationException($"The cache was {started.Cache}, not {expected}: {started.CacheReason}.");
+        return (first, started!);
     }
 
     public async ValueTask DisposeAsync()

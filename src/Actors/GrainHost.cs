@@ -1,4 +1,5 @@
 using Hearth.Actors.Membership;
+using Hearth.Actors.Metrics;
 using Hearth.Actors.Storage;
 using Microsoft.Extensions.Logging;
 
@@ -23,6 +24,7 @@ public sealed class GrainHost<TGrain> : IAsyncDisposable where TGrain : Grain
         GrainHostOptions options, IGrainStore store, Func<GrainContext, TGrain> create, TimeProvider time, ILogger logger)
     {
         (_options, _store, _create, _time, _logger, _silo) = (options, store, create, time, logger, options.Silo);
+        ActorMetrics.Begin();
         var period = options.IdleMax / 4;
         _collector = time.CreateTimer(_ => CollectIdle(), null, period, period);
     }

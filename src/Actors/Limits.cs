@@ -103,6 +103,7 @@ public static class Limits
     public const int PeerMethodBytesMax = 128;
     public const int PeerErrorBytesMax = 1024;
     public const int PeerSecretBytesMin = 16;
+    public const int PeerSecretsMax = 4;
     public static readonly TimeSpan PeerDeadlineMax = TimeSpan.FromDays(30);
 
     /// <summary>Calls of one connection, connections that a server takes, and bulk connections to one peer.</summary>

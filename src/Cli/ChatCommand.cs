@@ -17,10 +17,16 @@ static class ChatCommand
         var conversation = Flag.Text("--conversation", "Go on with this conversation");
         var temperature = Flag.Text("--temperature", "0 always takes the likeliest token", "0.7");
         var maxTokens = Flag.Number("--max-tokens", "Most tokens of a reply", 512);
-        var command = new Command("chat",
-            "Chat in the terminal with a running server.\n\nExample: hearth chat --conversation holidays")
+        var text = new Argument<string?>("TEXT")
         {
-            url, apiKey, conversation, temperature, maxTokens,
+            Description = "Say this, print the reply and end, with 0 if there was one",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var command = new Command("chat",
+            "Chat in the terminal with a running server.\n\nExamples: hearth chat --conversation holidays\n" +
+            "          hearth chat \"What is the capital of France?\"")
+        {
+            text, url, apiKey, conversation, temperature, maxTokens,
         };
         command.SetAction(async (arguments, cancellationToken) =>
         {
@@ -28,6 +34,8 @@ static class ChatCommand
                 throw new CliException("--temperature: write a number such as 0.7.", ExitCodes.Usage);
             using var client = new ChatClient(arguments.GetValue(url)!, arguments.GetValue(apiKey));
             var session = new ChatSession(client, degrees, arguments.GetValue(maxTokens), arguments.GetValue(conversation));
+            if (arguments.GetValue(text) is { } question)
+                return await session.AskAsync(question, cancellationToken) ? ExitCodes.Success : ExitCodes.Failure;
             await session.RunAsync(cancellationToken);
             return ExitCodes.Success;
         });
@@ -38,6 +46,10 @@ static class ChatCommand
     {
         readonly bool _colour = !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("NO_COLOR") is null or "";
         string _conversation = conversation ?? NewConversation();
+
+        /// <returns>False if the reply was empty, or broke off.</returns>
+        public async Task<bool> AskAsync(string question, CancellationToken cancellationToken) =>
+            await TurnAsync((await client.FirstModelAsync(cancellationToken)).Id, question, cancellationToken);
 
         public async Task RunAsync(CancellationToken cancellationToken)
         {
@@ -69,7 +81,7 @@ static class ChatCommand
             }
         }
 
-        async Task TurnAsync(string model, string text, CancellationToken cancellationToken)
+        async Task<bool> TurnAsync(string model, string text, CancellationToken cancellationToken)
         {
             var body = new JsonObject
             {
@@ -80,23 +92,27 @@ static class ChatCommand
                 ["max_tokens"] = maxTokens,
             };
             var timing = new TurnTiming(TimeProvider.System);
+            var said = false;
             try
             {
                 await foreach (var part in client.ChatAsync(body, cancellationToken))
                 {
                     timing.Observe(part);
-                    if (part.Text is { Length: > 0 } delta)
-                        Console.Write(delta);
+                    if (part.Text is not { Length: > 0 } delta)
+                        continue;
+                    said = true;
+                    Console.Write(delta);
                 }
             }
             catch (CliException error) when (!cancellationToken.IsCancellationRequested)
             {
                 Console.WriteLine();
                 await Console.Error.WriteLineAsync(error.Message);
-                return;
+                return false;
             }
             Console.WriteLine();
             Console.WriteLine(Dim(timing.Summary()));
+            return said;
         }
 
         async Task<string?> ReadLineAsync(CancellationToken cancellationToken)

@@ -12,6 +12,8 @@ static class DevCommand
     static readonly Option<int> _gateways = Flag.Number("--gateways", "Gateways", 1);
     static readonly Option<int> _port = Flag.Number("--port", "The first gateway's port; the others have the next ones", 8080);
 
+    static readonly Option<int> _grpcPort = Flag.Number("--grpc-port", "The same for gRPC", 9080);
+
     static readonly Option<string?> _redis =
         Flag.Text("--redis", "A Redis that runs already, HOST:PORT; a private one is started if not given");
 
@@ -20,7 +22,7 @@ static class DevCommand
         var command = new Command("dev",
             "Run a cluster on this machine: Redis, silos and gateways. Ctrl-C drains it.\n\n" +
             "Example: hearth dev --silos 3 --gateways 2");
-        foreach (var flag in new Option[] { _silos, _gateways, _port, _redis }.Concat(ModelFlags.All))
+        foreach (var flag in new Option[] { _silos, _gateways, _port, _grpcPort, _redis }.Concat(ModelFlags.All))
             command.Options.Add(flag);
         command.SetAction(RunAsync);
         return command;
@@ -36,7 +38,7 @@ static class DevCommand
         try
         {
             await cluster.StartAsync(cancellationToken);
-            console.Say($"Ready: {string.Join(" and ", cluster.Urls)}");
+            console.Say($"Ready: {string.Join(" and ", cluster.Urls)}; gRPC at {string.Join(" and ", cluster.GrpcUrls)}");
             console.Say($"Try: hearth chat --url {cluster.Urls.Last()}, " +
                 $"and in its midst hearth silo drain silo-0 --url {cluster.Urls.First()}");
             await Hosting.StopAskedAsync(cancellationToken);
@@ -52,6 +54,7 @@ static class DevCommand
 
     static DevPlan Read(ParseResult arguments) => new(
         Count(arguments, _silos), Count(arguments, _gateways), arguments.GetValue(_redis), arguments.GetValue(_port),
+        arguments.GetValue(_grpcPort),
         [.. ModelFlags.All.SelectMany(flag => arguments.GetResult(flag) is { Implicit: false } given
             ? new[] { flag.Name, given.Tokens[0].Value }
             : [])]);
@@ -69,7 +72,10 @@ static class DevCommand
         console.Say("redis-server is not installed, so this is one process that keeps everything itself. " +
             "For a cluster: apt-get install redis-server, or name one with --redis.");
         using var child = DevChild.Hearth(
-            "serve", ["serve", "--urls", $"http://127.0.0.1:{plan.Port}", .. plan.SiloFlags], console.Write);
+            "serve", [
+                "serve", "--urls", $"http://127.0.0.1:{plan.Port}", "--grpc-urls", $"http://127.0.0.1:{plan.GrpcPort}",
+                .. plan.SiloFlags,
+            ], console.Write);
         await Task.WhenAny(child.EndedAsync(CancellationToken.None), Hosting.StopAskedAsync(cancellationToken));
         child.Stop();
         await child.EndedAsync(StopSignals.Instance.Hurry);

@@ -2,18 +2,7 @@ using System.CommandLine;
 using Hearth.Cli;
 using Hearth.Silo;
 
-var root = new RootCommand("Hearth serves chats: a conversation keeps its cache, and never forgets.")
-{
-    ServeCommand.Create(),
-    SiloCommand.Create(),
-    GatewayCommand.Create(),
-    DevCommand.Create(),
-    ChatCommand.Create(),
-    ConvCommand.Create(),
-    ModelCommand.Create(),
-    BenchCommand.Create(),
-};
-var parsed = root.Parse(args);
+var parsed = Verbs.Root().Parse(args);
 if (parsed.Errors.Count > 0)
 {
     foreach (var error in parsed.Errors)

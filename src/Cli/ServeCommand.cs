@@ -11,7 +11,7 @@ static class ServeCommand
     static readonly Option<string?> _data =
         Flag.Text("--data", "Where conversations and their caches are kept", DefaultData());
 
-    static readonly Option<long?> _spillLimit =
+    static readonly Option<string?> _spillLimit =
         Flag.Size("--spill-limit", "Most bytes of caches on disk, the oldest go first; 16g if not given");
 
     public static Command Create() => Hosting.Command("serve",
@@ -22,9 +22,10 @@ static class ServeCommand
     {
         var time = TimeProvider.System;
         var start = time.GetTimestamp();
-        using var telemetry = Telemetry.Start(arguments, "serve");
         using var loggers = LoggerFactory.Create(builder => Hosting.Logging(builder, arguments));
         await using var silo = SiloHost.Open(SiloOptionsOf(arguments), loggers, time);
+        // Ends first, to send the last of what the others have.
+        using var telemetry = Telemetry.Start(arguments, "serve");
         await using var gateway = Hosting.Gateway(arguments, HttpFlags.Read(arguments), silo.Cluster);
         await Hosting.StartAsync(gateway, arguments.GetValue(HttpFlags.Urls)!, cancellationToken);
         await silo.LoadAsync(new LoadingLine(time).Report, cancellationToken);
@@ -44,7 +45,7 @@ static class ServeCommand
         var options = new SiloOptions { Model = ModelFlags.Read(arguments), DataDirectory = arguments.GetValue(_data)! };
         return options with
         {
-            SpillBytesMax = arguments.GetValue(_spillLimit) ?? options.SpillBytesMax,
+            SpillBytesMax = Flag.Bytes(arguments.GetValue(_spillLimit)) ?? options.SpillBytesMax,
             Retention = ClusterFlags.ReadRetention(arguments),
         };
     }

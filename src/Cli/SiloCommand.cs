@@ -42,9 +42,10 @@ static class SiloCommand
     {
         var time = TimeProvider.System;
         var start = time.GetTimestamp();
-        using var telemetry = Telemetry.Start(arguments, "silo");
         using var loggers = LoggerFactory.Create(builder => Hosting.Logging(builder, arguments));
         await using var silo = await ClusterSilo.OpenAsync(SiloFlags.Read(arguments), loggers, time, cancellationToken);
+        // Ends first, to send the last of what the others have.
+        using var telemetry = Telemetry.Start(arguments, "silo");
         await using var probes = await ProbesAsync(arguments, silo, cancellationToken);
         await silo.LoadAsync(new LoadingLine(time).Report, cancellationToken);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
@@ -76,7 +77,7 @@ static class SiloCommand
             return null;
         try
         {
-            var probes = ProbeHost.Build(Flag.List(urls), silo.Cluster, builder => Hosting.Logging(builder, arguments));
+            var probes = ProbeHost.Build(Flag.List(urls), () => silo.Status, builder => Hosting.Logging(builder, arguments));
             await Hosting.StartAsync(probes, urls, cancellationToken);
             return probes;
         }

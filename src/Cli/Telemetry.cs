@@ -20,7 +20,8 @@ sealed class Telemetry : IDisposable
 
     Telemetry(Uri? collector, string role)
     {
-        var version = typeof(Telemetry).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+        var version = typeof(Telemetry).Assembly
+            .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
         var resource = ResourceBuilder.CreateDefault()
             .AddService($"hearth-{role}", "hearth", version.Split('+')[0])
             // Their own variables, such as OTEL_SERVICE_NAME, count for more.

@@ -5,8 +5,8 @@ using Hearth.Engine.Scheduling;
 
 namespace Hearth.Engine;
 
-/// <summary>The engine's numbers: written by its thread, read by anyone, and shown as the meter "Hearth.Engine". What vLLM has too
-/// has vLLM's name. Counts are fields that are read when somebody looks; a histogram adds to its buckets. Nothing
+/// <summary>The engine's numbers: written by its thread, read by anyone, and shown as the meter "Hearth.Engine". What vLLM has
+/// too has vLLM's name. Counts are fields that are read when somebody looks; a histogram adds to its buckets. Nothing
 /// allocates.</summary>
 sealed class EngineMetrics : IDisposable
 {

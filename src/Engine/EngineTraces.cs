@@ -4,8 +4,8 @@ using Hearth.Engine.Scheduling;
 
 namespace Hearth.Engine;
 
-/// <summary>The parts of a sequence as spans of the trace that asked for it (source <c>Hearth.Engine</c>), told once it has ended:
-/// queue, restore, prefill, and decode with an event for each group of steps. Never its tokens.</summary>
+/// <summary>The parts of a sequence as spans of the trace that asked for it (source <c>Hearth.Engine</c>), told once it has
+/// ended: queue, restore, prefill, and decode with an event for each group of steps. Never its tokens.</summary>
 static class EngineTraces
 {
     static readonly ActivitySource _source = new("Hearth.Engine");
@@ -32,7 +32,8 @@ static class EngineTraces
 
         if (marks.Started > 0)
         {
-            using var prefill = Span("prefill", Math.Max(marks.Started, marks.Restored), marks.Tokens > 0 ? marks.FirstToken : now);
+            using var prefill = Span(
+                "prefill", Math.Max(marks.Started, marks.Restored), marks.Tokens > 0 ? marks.FirstToken : now);
             prefill?.SetTag("gen_ai.usage.input_tokens", sequence.PromptLength);
         }
 

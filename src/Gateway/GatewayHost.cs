@@ -51,6 +51,7 @@ public static class GatewayHost
         app.UseMiddleware<ErrorShield>();
         app.UseMiddleware<FrontDoor>();
         app.UseRouting();
+        HttpSpan.Use(app);
         app.UseCors();
         app.UseAuthentication();
         app.UseAuthorization();
@@ -69,6 +70,7 @@ public static class GatewayHost
             .AddSingleton(new ProcessRole(cluster is RoutedCluster ? "gateway" : "serve"))
             .AddSingleton<MetricsCollector>().AddSingleton<TurnDoor>().AddSingleton<TurnReply>();
         services.AddSingleton<ChatCompletions>().AddSingleton<Completions>().AddSingleton<Models>().AddSingleton<Tokens>()
+            .AddSingleton<Func<ClusterStatus>>(() => cluster.Status)
             .AddSingleton<Leaving>().AddSingleton<Health>().AddSingleton<ConversationTurns>().AddSingleton<Admin>()
             .AddSingleton<MetricsPage>()
             .AddSingleton<GrpcChat>();

@@ -9,9 +9,9 @@ namespace Hearth.Gateway;
 /// <summary>Probes and metrics of a process that serves no API, for anyone who reaches its address.</summary>
 public static class ProbeHost
 {
-    /// <param name="cluster">Whose status the probes tell.</param>
+    /// <param name="status">What the probes tell.</param>
     /// <exception cref="ArgumentException">An address is none.</exception>
-    public static WebApplication Build(IReadOnlyList<string> urls, ICluster cluster, Action<ILoggingBuilder> logging)
+    public static WebApplication Build(IReadOnlyList<string> urls, Func<ClusterStatus> status, Action<ILoggingBuilder> logging)
     {
         if (new GatewayOptions { Urls = urls, AllowAnonymous = true }.Validate() is { Count: > 0 } faults)
         {
@@ -20,12 +20,13 @@ public static class ProbeHost
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ApplicationName = "Hearth.Probes" });
         logging(builder.Logging.ClearProviders());
         builder.WebHost.UseUrls([.. urls]).ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
-        builder.Services.AddSingleton(cluster).AddSingleton<Leaving>().AddSingleton<Health>()
+        builder.Services.AddSingleton(status).AddSingleton<Leaving>().AddSingleton<Health>()
            .AddSingleton(new ProcessRole("silo")).AddSingleton<MetricsCollector>().AddSingleton<MetricsPage>();
         var app = builder.Build();
         // It counts from now on, not from the first look.
         app.Services.GetRequiredService<MetricsCollector>();
         var health = app.Services.GetRequiredService<Health>();
+        HttpSpan.Use(app);
         app.MapGet("/health/live", Health.LiveAsync);
         app.MapGet("/health/ready", health.ReadyAsync);
         app.MapGet("/health/startup", health.StartupAsync);

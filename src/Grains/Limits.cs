@@ -55,7 +55,7 @@ public static class Limits
     public static readonly TimeSpan MoveWait = TimeSpan.FromMilliseconds(1);
 
     /// <summary>One part of a moving cache: small enough to stay in a processor's cache from copy to copy.</summary>
-    public const int MovePartBytes = 4 << 20;
+    public const int MovePartBytes = 2 << 20;
 
     /// <summary>Parts on their way that the target has not answered: some travel while one is taken.</summary>
     public const int MovePartsAhead = 4;

@@ -29,6 +29,7 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     public LocalCluster(GrainHostOptions options, IGrainStore store, IBlobStore blobs, ModelCatalog models, TimeProvider time,
         ILogger logger, SpillOptions? spill = null, SiloPeers? peers = null)
     {
+        GrainMetrics.Begin();
         (_lease, _peers) = (options.Lease, peers);
         spill ??= SpillOptions.Exact;
         var codec = new ChunkCodec(spill.Compress, spill.Keys);
@@ -58,6 +59,7 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
                 Waiting = load.Waiting,
                 BlocksTotal = load.BlocksTotal,
                 BlocksUsed = load.BlocksUsed,
+                Counts = GrainMetrics.CountsWith(load),
                 Prefixes = _services.Prefixes.Newest,
             };
         }
@@ -68,7 +70,9 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
     public ClusterStatus Status => _services.Models.Status(_stopping);
 
     public IAsyncEnumerable<TurnEvent> RunTurnAsync(ChatTurn turn, CancellationToken cancellationToken) =>
-        ReadAsync(() => JoinAsync(turn with { Trace = turn.Trace ?? Activity.Current?.Id }, [], turn.IsIdDrawn, cancellationToken),
+        ReadAsync(
+            () => JoinAsync(
+                turn with { Trace = turn.Trace ?? Activity.Current?.Id }, [], turn.IsIdDrawn, cancellationToken),
             0, [], () => ValueTask.FromResult(false), cancellationToken);
 
     public IAsyncEnumerable<TurnEvent> AttachTurnAsync(TenantId tenant, ConversationId conversation, TurnId turn, int fromEvent,
@@ -99,8 +103,11 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
             throw new TurnFailedException(new TurnFailure(TurnError.InvalidRequest, silo is null
                 ? "No other silo can take the conversation now." : $"There is no silo {silo}.", "silo"));
         }
-        if (target.Id != _host.Silo && await MoveAsync(grain, target, "asked", cancellationToken) is { Silo: null, Reason: var reason })
+        if (target.Id != _host.Silo
+            && await MoveAsync(grain, target, "asked", cancellationToken) is { Silo: null, Reason: var reason })
+        {
             throw new TurnFailedException(TurnError.Overloaded, $"The conversation stays where it is: {reason}.");
+        }
         return await DescribeConversationAsync(tenant, id, cancellationToken);
     });
 
@@ -111,12 +118,7 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
         await _movesOut.WaitAsync(cancellationToken);
         try
         {
-            using var span = GrainTraces.Move(grain, _host.Silo, target.Id, reason);
-            var (running, began) = (grain.Current is not null, _services.Time.GetTimestamp());
-            var result = await new MigrationSource(grain, _host.Silo, target, _peers!.Network).RunAsync(cancellationToken);
-            GrainMetrics.Moved(result.Result, reason, running, _services.Time.GetElapsedTime(began), result.Pause);
-            span?.SetTag("hearth.result", result.Result);
-            return result;
+            return await new MigrationSource(grain, _host.Silo, target, _peers!.Network).RunAsync(reason, cancellationToken);
         }
         finally
         {
@@ -140,6 +142,7 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
             BlocksTotal = load.BlocksTotal,
             Running = load.Running,
             Waiting = load.Waiting,
+            Counts = load.Counts,
         }]);
     }
 
@@ -348,7 +351,34 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
             place?.Dispose();
             if (e is OperationCanceledException || Failures.Of(e) is not { } failure)
                 throw;
-            return new Joined(failure);
+            return new Joined(failure.Error == TurnError.ModelNotFound
+                && await LetGoAsync(GrainOf(turn.Tenant, turn.Conversation), turn.Model, cancellationToken) is { } silo
+                    ? Failures.Moved(silo)
+                    : failure);
+        }
+    }
+
+    /// <summary>Lets a conversation go whose next turn is for a model that only others serve. Its turns that run or wait come
+    /// first.</summary>
+    /// <returns>A silo that serves the model; null if there is none.</returns>
+    async Task<string?> LetGoAsync(GrainId id, string model, CancellationToken cancellationToken)
+    {
+        if (_peers?.Choose(model, [_host.Silo]) is not { } target)
+            return null;
+        try
+        {
+            // An activation that ended without a word to the store is the owner still.
+            if (_host.Find(id) is null
+                && (await _services.Store.LocateAsync(id, cancellationToken))?.Owner?.Silo == _host.Silo)
+            {
+                await _host.ActivateAsync(id, cancellationToken);
+            }
+            await _host.DeactivateAsync(id, DeactivationReason.Idle).WaitAsync(cancellationToken);
+            return target.Id;
+        }
+        catch (Exception e) when (e is StoreException or GrainRefusedException)
+        {
+            return null;
         }
     }
 
@@ -443,22 +473,5 @@ public sealed class LocalCluster : ICluster, IAsyncDisposable
             Bytes = onDisk ? summary.BlobBytes : held.Bytes,
             SpilledTokens = (int)summary.BlobUnits,
         };
-    }
-}
-
-/// <summary>What a reader of a turn has joined: a live turn that it must leave, or the events of one that is done, or a
-/// failure.</summary>
-sealed record Joined(LiveTurn? Live, IReadOnlyList<TurnEvent> Stored, TurnFailure? Failure)
-{
-    public Joined(LiveTurn live) : this(live, [], null)
-    {
-    }
-
-    public Joined(IReadOnlyList<TurnEvent> stored) : this(null, stored, null)
-    {
-    }
-
-    public Joined(TurnFailure failure) : this(null, [], failure)
-    {
     }
 }

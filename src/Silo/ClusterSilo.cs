@@ -38,6 +38,7 @@ public sealed class ClusterSilo : IAsyncDisposable
     readonly TaskCompletionSource _drainAsked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly CancellationTokenSource _stop = new();
     Task _balancing = Task.CompletedTask;
+    long _activeSince;
     PeerServer? _server;
 
     ClusterSilo(ClusterSiloOptions options, RedisStore store, ILoggerFactory loggers, TimeProvider time)
@@ -71,6 +72,12 @@ public sealed class ClusterSilo : IAsyncDisposable
 
     /// <summary>Its own conversations, for probes and metrics.</summary>
     public ICluster Cluster => _cluster;
+
+    /// <summary>What its probes tell. It is ready when the gateways see it as well: whoever restarts silos one after the other
+    /// goes on to the next when this one is.</summary>
+    public ClusterStatus Status => _cluster.Status is var status && (!status.Ready || IsSeen)
+        ? status
+        : status with { Ready = false, Started = false, Reason = "joining the cluster" };
 
     /// <summary>Completes when this silo was declared dead: nothing of it may be kept, and the process ends.</summary>
     public Task Died => _member.Died;
@@ -112,6 +119,7 @@ public sealed class ClusterSilo : IAsyncDisposable
             await _model.ServeAsync(cancellationToken);
             await UntilKnownAsync(card.Name, cancellationToken);
             await _member.SetStatusAsync(SiloStatus.Active, cancellationToken);
+            Volatile.Write(ref _activeSince, _time.GetTimestamp());
             return true;
         });
         _balancing = new BalanceLoop(_cluster, _watcher, () => Id, _time, _logger).RunAsync(_stop.Token);
@@ -159,6 +167,10 @@ public sealed class ClusterSilo : IAsyncDisposable
         _metrics.Dispose();
         _membership.Dispose();
     }
+
+    /// <summary>Everyone has looked at the table since it is active there.</summary>
+    bool IsSeen => Volatile.Read(ref _activeSince) is not 0 and var since
+        && _time.GetElapsedTime(since) >= 2 * _options.Membership.Watch;
 
     async Task JoinAsync(ModelCard card, CancellationToken cancellationToken)
     {

@@ -35,6 +35,10 @@ public sealed record ClusterSiloOptions
     /// <summary>How long a silo that was told to stop may take to move what it has.</summary>
     public TimeSpan DrainBudget { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>Reads the key file, if there is one, as a start would.</summary>
+    /// <exception cref="SiloException">The key file is not there or holds no keys.</exception>
+    public void CheckSpillKeys() => ReadSpill();
+
     /// <exception cref="SiloException">The key file is not there or holds no keys.</exception>
     internal SpillOptions ReadSpill()
     {

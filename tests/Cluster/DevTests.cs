@@ -16,12 +16,15 @@ public sealed class DevTests
     public async Task ACommandStartsAClusterThatVerbsShowAndASignalDrains()
     {
         var port = FreePorts();
-        await using var dev = await StartAsync(port, silos: 2);
+        var grpcPort = FreePorts();
+        await using var dev = await StartAsync(port, silos: 2, grpcPort);
         using var first = new GatewayClient($"http://127.0.0.1:{port}");
         using var second = new GatewayClient($"http://127.0.0.1:{port + 1}");
         await first.ChatAsync(Turns.Brief("dev", Turns.Opening), Cancellation);
         var reply = await second.ChatAsync(Turns.Brief("dev", "What is my name?"), Cancellation);
         Assert.Contains("Zed", reply.Text, StringComparison.Ordinal);
+        Assert.Contains($"gRPC at http://127.0.0.1:{grpcPort} and http://127.0.0.1:{grpcPort + 1}", dev.Output, StringComparison.Ordinal);
+        Assert.Equal(1, await GrpcHealthAsync(grpcPort + 1));
 
         Assert.Contains("silo-1/", await VerbAsync(port, "silo", "ls"), StringComparison.Ordinal);
         Assert.Contains("dev", await VerbAsync(port, "conv", "ls"), StringComparison.Ordinal);
@@ -40,7 +43,7 @@ public sealed class DevTests
     public async Task AKilledSiloIsStartedAgainAndNoChildOutlivesItsParent()
     {
         var port = FreePorts();
-        await using var dev = await StartAsync(port, silos: 1);
+        await using var dev = await StartAsync(port, silos: 1, FreePorts());
         using var gateway = new GatewayClient($"http://127.0.0.1:{port}");
         // Never 0, which would name everybody here: this very run too.
         var before = 0;
@@ -71,10 +74,26 @@ public sealed class DevTests
         return silos.FirstOrDefault(s => s!["status"]!.GetValue<string>() == "active")?["pid"]!.GetValue<int>() ?? 0;
     }
 
-    static async Task<HearthNode> StartAsync(int port, int silos)
+    /// <returns>The serving status.</returns>
+    static async Task<int> GrpcHealthAsync(int port)
+    {
+        using var http = new HttpClient { DefaultRequestVersion = new Version(2, 0), DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var nothing = new ByteArrayContent(new byte[5]);
+        nothing.Headers.ContentType = new("application/grpc");
+        using var answer = await http.PostAsync($"http://127.0.0.1:{port}/grpc.health.v1.Health/Check", nothing, Cancellation);
+        var bytes = await answer.Content.ReadAsByteArrayAsync(Cancellation);
+        Assert.Equal((0, 2, 8), (bytes[0], bytes[4], bytes[5])); // not compressed, two bytes, field 1
+        return bytes[6];
+    }
+
+    static async Task<HearthNode> StartAsync(int port, int silos, int grpcPort)
     {
         Assert.SkipUnless(File.Exists("/usr/bin/redis-server"), "redis-server is not installed");
-        var dev = HearthNode.Start("dev", ["dev", "--silos", $"{silos}", "--gateways", "2", "--port", $"{port}", "--kv-memory", "32m", "--threads", "1"]);
+        var dev = HearthNode.Start("dev",
+        [
+            "dev", "--silos", $"{silos}", "--gateways", "2", "--port", $"{port}", "--grpc-port", $"{grpcPort}",
+            "--kv-memory", "32m", "--threads", "1",
+        ]);
         await dev.WroteAsync("\nReady: ", Cancellation);
         return dev;
     }

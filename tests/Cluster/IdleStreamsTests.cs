@@ -48,7 +48,7 @@ public sealed class IdleStreamsTests
         await ClusterRig.UntilAsync(async () => await InSiloAsync(gateway) + streams.Count(s => s.HasEnded) >= s_streams,
             "every stream's turn in its silo", Cancellation, seconds: LongForm.Runs ? 300 : 60);
         if (LongForm.Runs)
-            await Task.Delay(TimeSpan.FromMinutes(5), TimeProvider.System, Cancellation);
+            await Task.Delay(TimeSpan.FromMinutes(3), TimeProvider.System, Cancellation);
         var (resident, inSilo) = (Resident(pid), await InSiloAsync(gateway));
         var beside = await ChatsAsync(gateway);
         TestContext.Current.TestOutputHelper!.WriteLine(string.Create(CultureInfo.InvariantCulture,
@@ -57,6 +57,8 @@ public sealed class IdleStreamsTests
             + $"{quiet.TotalMilliseconds:F0} before"));
         Assert.All(streams, s => Assert.True(!s.HasEnded || s.Text.Contains("data: [DONE]", StringComparison.Ordinal), s.Text));
         Assert.True(streams.Count(s => s.HasEnded) < s_streams / 2, "few streams were left to wait");
+        Assert.True(!LongForm.Runs || streams.TrueForAll(s => s.HasEnded || s.Text.Contains(": ping", StringComparison.Ordinal)),
+            "a stream that waited heard nothing");
         Assert.True(resident - before < 100 * s_streams, $"{resident - before} KiB for {s_streams} streams");
         await stop.CancelAsync();
         await Task.WhenAll(reading);

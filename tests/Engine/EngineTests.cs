@@ -304,10 +304,10 @@ public class EngineTests
         listener.Start();
         await harness.RunAsync(Harness.Request("a", Harness.Tokens(1, 40)));
         listener.RecordObservableInstruments();
-        Assert.True(values["hearth.generation.tokens"] >= 24);
-        Assert.True(values["hearth.prompt.tokens"] >= 40);
-        Assert.True(values["hearth.kv.blocks_total"] >= 256);
-        Assert.Contains("hearth.requests.waiting", values.Keys);
+        Assert.True(values["vllm.generation_tokens"] >= 24);
+        Assert.True(values["vllm.prompt_tokens"] >= 40);
+        Assert.True(values["hearth.kv.blocks"] >= 256);
+        Assert.Contains("vllm.num_requests_waiting", values.Keys);
     }
 
     [Fact]
@@ -349,5 +349,22 @@ public class EngineTests
         {
             await Task.Yield();
         }
+    }
+
+    [Fact]
+    public async Task OfADroppedConversationNothingIsFoundWhateverItsHistoryWas()
+    {
+        await using var harness = new Harness();
+        var prompt = Harness.Tokens(1, 50);
+        await harness.RunAsync(Harness.Request("other", prompt[..8]));
+        // Its end was written anew again and again: each attempt's blocks were left findable.
+        for (var i = 0; i < 5; i++)
+        {
+            await harness.RunAsync(Harness.Request("a", [.. prompt, 200 + i, .. Harness.Tokens(2 + i, 30)]));
+        }
+
+        await harness.DropAsync("a");
+        var again = await harness.RunAsync(Harness.Request("b", [.. prompt, 9]));
+        Assert.Equal((CacheOrigin.Hit, 8), (again.Admitted.Cache, again.Admitted.CachedTokens));
     }
 }

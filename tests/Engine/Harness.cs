@@ -115,6 +115,7 @@ sealed class FakeSpill : ICacheSpill
     public CacheOrigin Origin { get; init; } = CacheOrigin.Restored;
     public string Source { get; init; } = "the store";
     public Func<int, CancellationToken, ValueTask>? BeforeRead { get; init; }
+    public Func<int, byte[], ReadOnlyMemory<byte>> Take { get; init; } = (_, blob) => blob;
 
     public async ValueTask<ReadOnlyMemory<byte>?> ReadAsync(int chunk, CancellationToken cancellationToken)
     {
@@ -123,6 +124,6 @@ sealed class FakeSpill : ICacheSpill
             await before(chunk, cancellationToken);
         }
 
-        return Chunks.TryGetValue(chunk, out var blob) ? blob : null;
+        return Chunks.TryGetValue(chunk, out var blob) ? Take(chunk, blob) : null;
     }
 }

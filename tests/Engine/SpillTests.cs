@@ -55,6 +55,37 @@ public class SpillTests
     }
 
     [Fact]
+    public async Task AChunkIsReadWhileTheOneBeforeItIsUsedAndNoFurther()
+    {
+        var (request, spill) = await SpilledAsync();
+        var read = new List<int>();
+        var memory = new[] { new byte[1 << 20], new byte[1 << 20] };
+        var lagging = new FakeSpill
+        {
+            Tokens = spill.Tokens,
+            BeforeRead = (chunk, _) =>
+            {
+                read.Add(chunk);
+                return ValueTask.CompletedTask;
+            },
+            // As a source does that uses its memory again: what was read before the last time is no longer there.
+            Take = (chunk, blob) =>
+            {
+                var mine = memory[chunk % 2];
+                mine.AsSpan().Fill(0xAA);
+                blob.CopyTo(mine, 0);
+                return mine.AsMemory(0, blob.Length);
+            },
+            Chunks = spill.Chunks,
+        };
+        await using var harness = new Harness();
+        var reply = await harness.RunAsync(request with { Spill = lagging });
+        Assert.Equal(await Harness.AloneAsync(request), reply.Tokens);
+        Assert.Equal((CacheOrigin.Restored, 543), (reply.Admitted.Cache, reply.Admitted.CachedTokens));
+        Assert.Equal([0, 1, 2], read);
+    }
+
+    [Fact]
     public async Task OnlyTheCommonPrefixIsUsed()
     {
         var (request, spill) = await SpilledAsync();

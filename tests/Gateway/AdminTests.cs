@@ -39,6 +39,7 @@ public sealed class AdminTests
         BlocksTotal = 64,
         Running = 1,
         Waiting = 2,
+        Counts = new Dictionary<string, long> { ["generated_tokens"] = 40 },
     };
 
     [Fact]

@@ -57,8 +57,8 @@ public sealed class MigrationTests
                 moves++;
                 var suspended = new TaskCompletionSource();
                 await using var registration = request.Suspension.Register(suspended.SetResult);
-                _ = silo.MoveAsync("c1", other);
-                await suspended.Task;
+                // The other silo refuses it when it has not let go of the conversation yet: the reply goes on.
+                await Task.WhenAny(suspended.Task, silo.MoveAsync("c1", other));
             };
         }
         var events = await silos.FollowAsync(TurnOf(1, "c1"), silos[0]);
@@ -165,6 +165,31 @@ public sealed class MigrationTests
         await CheckAsync(silos, "c1", owner: handedOver ? 1 : 0);
         Assert.Single(silos[1].Engine.Requests, r => r.Cache.Value == "local/c1");
         Assert.Equal(handedOver ? 0 : 1, silos[1].Engine.Cancelled);
+    }
+
+    [Fact]
+    public async Task ATurnThatIsCancelledAtTheHandOverEndsAndTheTargetsEngineLetsGoOfIt()
+    {
+        await using var silos = new Silos(2);
+        Talk(silos);
+        var ahead = new TaskCompletionSource();
+        silos[1].Engine.BeforeToken = (_, at) =>
+        {
+            if (at == 7)
+                ahead.TrySetResult();
+            return Task.CompletedTask;
+        };
+        silos[0].Store.BeforeHandOver = async () =>
+        {
+            await ahead.Task.WaitAsync(Stop);
+            Assert.True(await silos[0].Cluster.CancelTurnAsync(TenantId.Local, new("c1"), TurnOf(1, "c1").Id, Stop));
+        };
+        var move = MoveAt(silos, "c1", 5);
+        await silos.FollowAsync(TurnOf(1, "c1"), silos[0]);
+        await await move.Task;
+        await CheckAsync(silos, "c1", owner: 1);
+        Assert.Equal(1, silos[1].Engine.Cancelled);
+        Assert.IsType<TurnFinished>((await silos.FollowAsync(TurnOf(0, "c1", "t2"), silos[1]))[^1]);
     }
 
     [Fact]

@@ -55,6 +55,9 @@ public sealed class FaultProxy : IAsyncDisposable
         set => Change(() => _replies = value);
     }
 
+    /// <summary>Told of what the clients send.</summary>
+    public Action<ReadOnlyMemory<byte>>? Heard { get; init; }
+
     /// <summary>New connections are reset at once.</summary>
     public bool Refuse
     {
@@ -78,6 +81,8 @@ public sealed class FaultProxy : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_stop.IsCancellationRequested)
+            return;
         await _stop.CancelAsync();
         _listener.Dispose();
         await _accepting;
@@ -178,7 +183,8 @@ public sealed class FaultProxy : IAsyncDisposable
             {
                 await _server.ConnectAsync(_proxy._target, _proxy._stop.Token);
                 await Task.WhenAll(
-                    PumpAsync(_client, _server, () => _proxy._requests), PumpAsync(_server, _client, () => _proxy._replies));
+                    PumpAsync(_client, _server, () => _proxy._requests, _proxy.Heard),
+                    PumpAsync(_server, _client, () => _proxy._replies, null));
                 _client.Dispose();
                 _server.Dispose();
             }
@@ -188,7 +194,7 @@ public sealed class FaultProxy : IAsyncDisposable
             }
         }
 
-        async Task PumpAsync(Socket from, Socket to, Func<FaultPlan> plan)
+        async Task PumpAsync(Socket from, Socket to, Func<FaultPlan> plan, Action<ReadOnlyMemory<byte>>? heard)
         {
             var buffer = new byte[BufferBytes];
             var passed = 0L;
@@ -200,6 +206,7 @@ public sealed class FaultProxy : IAsyncDisposable
                     var count = await from.ReceiveAsync(buffer, _proxy._stop.Token);
                     if (count == 0)
                         break;
+                    heard?.Invoke(buffer.AsMemory(0, count));
                     await WhileHeldAsync(plan);
                     passed += await PassAsync(to, buffer.AsMemory(0, count), plan(), passed);
                 }

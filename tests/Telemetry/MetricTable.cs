@@ -56,7 +56,7 @@ sealed class MetricTable
         {
             page.Append(CultureInfo.InvariantCulture, $"| {string.Join(", ", same.Select(f => $"`{f.Name}`"))} | {same.Key} |\n");
         }
-        return left.Count == 0 ? page.ToString() : throw new InvalidOperationException($"{left[0].Name} is in no section.");
+        return left.Count == 0 ? page.Append(Tail).ToString() : throw new InvalidOperationException($"{left[0].Name} is in no section.");
     }
 
     /// <summary>Makes one of everything that has instruments, and looks at what is published.</summary>
@@ -88,7 +88,7 @@ sealed class MetricTable
 
     static string MeterOf(MetricFamily family) => family.Instrument.Meter.Name;
 
-    static string WhereOf(MetricFamily family) => s_everywhere.Contains(MeterOf(family)) || family.Name == "hearth_cluster_deaths_total" ? "S, G"
+    static string WhereOf(MetricFamily family) => s_everywhere.Contains(MeterOf(family)) ? "S, G"
         : MeterOf(family).StartsWith("Hearth.Gateway", StringComparison.Ordinal) ? "G" : "S";
 
     static string LabelsOf(MetricFamily family) => string.Join("; ", family.Labels.Select(l => $"`{PrometheusText.LabelName(l.Name)}`" + ValuesOf(l)));
@@ -122,6 +122,24 @@ sealed class MetricTable
         - *Where*: S = silo, G = gateway; `hearth serve` has both. Metrics of a role that a process does not have stay at 0 or are absent.
 
         This page is made from the code: `HEARTH_WRITE_DOCS=1 dotnet test tests/Telemetry` writes it, and a test holds the two equal.
+
+        """;
+
+    const string Tail = """
+
+        ## Traces
+
+        With a collector named, a turn is one trace, from the caller's `traceparent` on: the HTTP or gRPC request; `chat {model}` with
+        OpenTelemetry's GenAI attributes; `peer turn.run`, the call to a silo; `turn` at the silo, with `begin` and `commit` in the store; and
+        the engine's `queue`, `restore`, `prefill` and `decode`, this one with an event for every 32 tokens. After a move (`migrate` and
+        `migrate in`) or a takeover the next silo's `turn` is of the same trace. The conversation's id is an attribute; texts, keys and tokens
+        are nowhere. `OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`, `OTEL_TRACES_EXPORTER=none` and the other standard variables are followed; the
+        service's name is else `hearth-gateway`, `hearth-silo` or `hearth-serve`.
+
+        ## Logs
+
+        `--log-format json` writes one object a line. What is logged for a turn has its trace id, conversation, turn and silo as scopes, also
+        where no collector is named. No log holds a prompt, a reply or a key, at any `--log-level`.
 
         """;
 }

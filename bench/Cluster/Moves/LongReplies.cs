@@ -8,7 +8,7 @@ static class LongReplies
 {
     const int ReplyTokens = 120;
     const int TokensApart = 10;
-    const int IdleMoves = 2;
+    const int IdleMoves = 4;
 
     public static async Task<MoveTally> RunAsync(TwoSilos silos, int history, int moves, CancellationToken cancellationToken)
     {
@@ -52,14 +52,29 @@ static class LongReplies
         tally.Add(follower, moved: true);
         if (follower.Essence != expected)
             tally.Differences.Add($"{conversation} differs");
-        // And with nothing else to do.
         tally.Copies.AddRange(silos.Copies.Take());
+        at = await MoveIdleAsync(silos, tally, at, conversation, cancellationToken);
+        await silos[at].DropAsync(conversation);
+    }
+
+    /// <summary>Moves a conversation that does nothing, once its cache is in the store.</summary>
+    /// <returns>Where it is.</returns>
+    static async Task<int> MoveIdleAsync(
+        TwoSilos silos, MoveTally tally, int at, ConversationId conversation, CancellationToken cancellationToken)
+    {
+        for (var tries = 0; tries < 200; tries++)
+        {
+            var now = await silos[at].Cluster.DescribeConversationAsync(TenantId.Local, conversation, cancellationToken);
+            if (now!.SpilledTokens == now.CachedTokens)
+                break;
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, cancellationToken);
+        }
         var used = Environment.CpuUsage.TotalTime;
         for (var i = 0; i < IdleMoves && await silos.MoveAsync(at, conversation, cancellationToken) is null; i++)
             at = 1 - at;
         tally.IdleCopies.AddRange(silos.Copies.Take());
         tally.IdleCpu += Environment.CpuUsage.TotalTime - used;
-        await silos[at].DropAsync(conversation);
+        return at;
     }
 
     static ChatTurn Turn(TwoSilos silos, string text, ConversationId conversation) => new()

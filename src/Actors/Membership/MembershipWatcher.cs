@@ -242,7 +242,7 @@ public sealed partial class MembershipWatcher : IAsyncDisposable
         if (!await _store.DeclareDeadAsync(silo, beat, _stop.Token))
             return;
         LogDead(_logger, silo, beat, _options.Lease.TotalSeconds);
-        ActorMetrics.DeclaredDead();
+        MembershipMetrics.DeclaredDead();
         lock (_lock)
             _hurry.TrySetResult();
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
 using Hearth.Actors.Storage;
 
 namespace Hearth.Actors.Metrics;
@@ -28,8 +29,8 @@ static class ActorMetrics
     static readonly Counter<long> _lapses = _meter.CreateCounter<long>("hearth.lease.lapses", null,
         "Times that the lease ran out.");
 
-    static readonly Counter<long> _deaths = _meter.CreateCounter<long>("hearth.cluster.deaths", null,
-        "Silos that this process declared dead.");
+    /// <summary>Shows the metrics at 0 before the first event.</summary>
+    public static void Begin() => RuntimeHelpers.RunClassConstructor(typeof(ActorMetrics).TypeHandle);
 
     public static void Created(string via) => _created.Add(1, new KeyValuePair<string, object?>("via", via));
 
@@ -57,6 +58,4 @@ static class ActorMetrics
     public static void Beat(bool ok) => _beats.Add(1, new KeyValuePair<string, object?>("result", ok ? "ok" : "failed"));
 
     public static void LeaseLapsed() => _lapses.Add(1);
-
-    public static void DeclaredDead() => _deaths.Add(1);
 }

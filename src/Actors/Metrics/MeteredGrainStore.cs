@@ -2,7 +2,8 @@ using Hearth.Actors.Storage;
 
 namespace Hearth.Actors.Metrics;
 
-/// <summary>Measures every call to a store of grains, and counts the writes that it refuses to who is no owner any more.</summary>
+/// <summary>Measures every call to a store of grains, and counts the writes that it refuses to who is no owner any
+/// more.</summary>
 sealed class MeteredGrainStore(IGrainStore inner, StoreClock clock) : IGrainStore
 {
     public async ValueTask<AcquireResult> AcquireAsync(
@@ -77,25 +78,34 @@ sealed class MeteredGrainStore(IGrainStore inner, StoreClock clock) : IGrainStor
 }
 
 /// <summary>Measures calls to a store.</summary>
-/// <param name="redis">The role of the Redis that answers them; null if none does.</param>
-sealed class StoreClock(TimeProvider time, RedisRole? redis)
+sealed class StoreClock
 {
+    readonly TimeProvider _time;
+    readonly RedisRole? _redis;
+
+    /// <param name="redis">The role of the Redis that answers them; null if none does.</param>
+    public StoreClock(TimeProvider time, RedisRole? redis)
+    {
+        (_time, _redis) = (time, redis);
+        StoreMetrics.Begin();
+    }
+
     /// <param name="operation">As the metrics name it; null for what is not a call to the store of conversations.</param>
     public async ValueTask<T> CallAsync<T>(string? operation, Func<ValueTask<T>> call)
     {
-        var began = time.GetTimestamp();
+        var began = _time.GetTimestamp();
         try
         {
             var result = await call();
-            var elapsed = time.GetElapsedTime(began);
-            redis?.Answered(elapsed);
+            var elapsed = _time.GetElapsedTime(began);
+            _redis?.Answered(elapsed);
             if (operation is not null)
                 StoreMetrics.Called(operation, elapsed);
             return result;
         }
         catch (StoreException e)
         {
-            redis?.Failed();
+            _redis?.Failed();
             if (operation is not null)
                 StoreMetrics.Failed(e);
             throw;

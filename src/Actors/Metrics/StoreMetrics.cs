@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
 using Hearth.Actors.Storage;
 
 namespace Hearth.Actors.Metrics;
@@ -23,6 +24,9 @@ static class StoreMetrics
     static readonly Counter<long> _fenced = _store.CreateCounter<long>("hearth.fenced_writes", null,
         "Writes that the store refused because another activation owns the conversation.",
         [new("operation", new[] { "begin", "commit", "end", "release", "hand_over", "publish" })]);
+
+    /// <summary>Shows the metrics at 0 before the first event.</summary>
+    public static void Begin() => RuntimeHelpers.RunClassConstructor(typeof(StoreMetrics).TypeHandle);
 
     public static void Called(string operation, TimeSpan elapsed) =>
         _calls.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("operation", operation));

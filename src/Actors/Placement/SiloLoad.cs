@@ -15,6 +15,9 @@ public sealed record SiloLoad
     /// <summary>Blocks of running sequences and of kept caches.</summary>
     public int BlocksUsed { get; init; }
 
+    /// <summary>What it has done since it started, by name: for people who watch the cluster.</summary>
+    public IReadOnlyDictionary<string, long> Counts { get; init; } = new Dictionary<string, long>();
+
     /// <summary>Keys of prefixes that it computed lately, newest first: a conversation that begins with one is cheap
     /// there.</summary>
     public IReadOnlyList<ulong> Prefixes { get; init; } = [];

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using System.Text;
 
 namespace Hearth.Actors.Transport;
@@ -7,7 +6,7 @@ namespace Hearth.Actors.Transport;
 /// side that connected opens calls.</summary>
 sealed class PeerConnection
 {
-    readonly Socket _socket;
+    readonly PeerLine _line;
     readonly PeerInbox _inbox;
     readonly TimeProvider _time;
     readonly Func<string, PeerHandler?>? _findHandler;
@@ -25,12 +24,12 @@ sealed class PeerConnection
 
     /// <param name="findHandler">The serving side's; null on the side that calls.</param>
     public PeerConnection(
-        Socket socket, PeerInbox inbox, string peerName, bool bulk, PeerBuffers buffers, TimeProvider time,
+        PeerLine line, PeerInbox inbox, string peerName, bool bulk, PeerBuffers buffers, TimeProvider time,
         Func<string, PeerHandler?>? findHandler)
     {
-        (_socket, _inbox, _time, _findHandler) = (socket, inbox, time, findHandler);
+        (_line, _inbox, _time, _findHandler) = (line, inbox, time, findHandler);
         (PeerName, Bulk, Buffers) = (peerName, bulk, buffers);
-        Outbox = new PeerOutbox(socket, e => Fail(e.Message, e));
+        Outbox = new PeerOutbox(line, e => Fail(e.Message, e));
     }
 
     /// <summary>Small where most bytes go past it.</summary>
@@ -120,7 +119,7 @@ sealed class PeerConnection
             if (_handlers == 0)
                 _ended.TrySetResult();
         }
-        _socket.Dispose();
+        _line.Dispose();
         foreach (var call in calls)
             call.Break(PeerFault.Lost, message, tell: false, inner: inner);
     }

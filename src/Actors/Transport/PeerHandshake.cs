@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -13,8 +12,9 @@ namespace Hearth.Actors.Transport;
 /// client: proof (32)
 /// server: answer (1)
 /// </code>
-/// A proof is HMAC-SHA256 with the cluster's secret over a role's name and both hellos; zeros without a secret. What follows is
-/// neither encrypted nor signed: that is the network's part (network policy, a mesh).
+/// A proof is HMAC-SHA256 with the cluster's secret over a role's name and both hellos; zeros without a secret. Of several
+/// secrets the server takes its first one, and the client the same one, if it has it. What follows is neither encrypted nor
+/// signed, unless the line is (<see cref="PeerTls"/>).
 /// </summary>
 static class PeerHandshake
 {
@@ -42,30 +42,29 @@ static class PeerHandshake
     /// <exception cref="PeerException">Refused, with the reason.</exception>
     /// <exception cref="PeerProtocolException">The other side is no peer.</exception>
     public static async Task AskAsync(
-        Socket socket, PeerInbox inbox, PeerIdentity identity, bool bulk, CancellationToken cancellationToken)
+        PeerLine line, PeerInbox inbox, PeerIdentity identity, bool bulk, CancellationToken cancellationToken)
     {
-        var secret = identity.Secret;
         var name = Encoding.UTF8.GetBytes(identity.Cluster);
         var hello = new byte[FixedBytes + name.Length];
         WriteHead(hello, Version, bulk ? BulkFlag : (byte)0, (byte)name.Length);
         RandomNumberGenerator.Fill(hello.AsSpan(8, 32));
         name.CopyTo(hello, FixedBytes);
-        await SendAsync(socket, hello, cancellationToken);
+        await line.SendAsync(hello, cancellationToken);
 
         var answer = (await ReadAsync(inbox, FixedBytes + ProofBytes, cancellationToken)).ToArray();
         CheckMagic(answer);
         var version = BinaryPrimitives.ReadUInt16LittleEndian(answer.AsSpan(4));
         if (version != Version || (Answer)answer[6] != Answer.Welcome)
             throw Refused((Answer)answer[6], version);
-        if ((answer[7] & SecretFlag) != (secret.IsEmpty ? 0 : SecretFlag))
+        if ((answer[7] & SecretFlag) != FlagOf(identity))
         {
-            throw new PeerException(PeerFault.Refused, secret.IsEmpty
+            throw new PeerException(PeerFault.Refused, identity.Secrets.Count == 0
                 ? "the peer asks for the cluster's secret and this process has none"
                 : "the peer has no secret and this process has one");
         }
-        if (!IsProof(answer.AsSpan(FixedBytes), secret, "server"u8, hello, answer))
+        if (!IsProof(answer.AsSpan(FixedBytes), identity, "server"u8, hello, answer, out var secret))
             throw Refused(Answer.WrongSecret, version);
-        await SendAsync(socket, Proof(secret, "client"u8, hello, answer), cancellationToken);
+        await line.SendAsync(Proof(secret, "client"u8, hello, answer), cancellationToken);
         var last = (Answer)(await ReadAsync(inbox, 1, cancellationToken)).Span[0];
         if (last != Answer.Welcome)
             throw Refused(last, version);
@@ -74,9 +73,8 @@ static class PeerHandshake
     /// <summary>Whether the caller wants a bulk connection; null when it was refused, and told so.</summary>
     /// <exception cref="PeerProtocolException">The other side is no peer.</exception>
     public static async Task<bool?> AnswerAsync(
-        Socket socket, PeerInbox inbox, PeerIdentity identity, bool full, CancellationToken cancellationToken)
+        PeerLine line, PeerInbox inbox, PeerIdentity identity, bool full, CancellationToken cancellationToken)
     {
-        var secret = identity.Secret;
         var head = (await ReadAsync(inbox, 8, cancellationToken)).ToArray();
         CheckMagic(head);
         // Only the first six bytes mean the same in every version.
@@ -91,18 +89,18 @@ static class PeerHandshake
                 refusal = Answer.TooManyConnections;
         }
         var answer = new byte[FixedBytes + ProofBytes];
-        WriteHead(answer, Version, (byte)refusal, secret.IsEmpty ? (byte)0 : SecretFlag);
+        WriteHead(answer, Version, (byte)refusal, FlagOf(identity));
         RandomNumberGenerator.Fill(answer.AsSpan(8, 32));
         if (refusal == Answer.Welcome)
-            Proof(secret, "server"u8, hello, answer).CopyTo(answer, FixedBytes);
-        await SendAsync(socket, answer, cancellationToken);
+            Proof(FirstOf(identity), "server"u8, hello, answer).CopyTo(answer, FixedBytes);
+        await line.SendAsync(answer, cancellationToken);
         if (refusal != Answer.Welcome)
             return null;
 
         var proof = await ReadAsync(inbox, ProofBytes, cancellationToken);
-        if (!IsProof(proof.Span, secret, "client"u8, hello, answer))
+        if (!IsProof(proof.Span, identity, "client"u8, hello, answer, out _))
             refusal = Answer.WrongSecret;
-        await SendAsync(socket, new[] { (byte)refusal }, cancellationToken);
+        await line.SendAsync(new[] { (byte)refusal }, cancellationToken);
         return refusal == Answer.Welcome ? (head[6] & BulkFlag) != 0 : null;
     }
 
@@ -130,9 +128,24 @@ static class PeerHandshake
         return hmac.GetHashAndReset();
     }
 
-    static bool IsProof(
-        ReadOnlySpan<byte> proof, ReadOnlyMemory<byte> secret, ReadOnlySpan<byte> role, byte[] hello, byte[] answer) =>
-        CryptographicOperations.FixedTimeEquals(proof, Proof(secret, role, hello, answer));
+    /// <param name="secret">The one of the identity's secrets that it was made with.</param>
+    static bool IsProof(ReadOnlySpan<byte> proof, PeerIdentity identity, ReadOnlySpan<byte> role, byte[] hello, byte[] answer,
+        out ReadOnlyMemory<byte> secret)
+    {
+        secret = FirstOf(identity);
+        var found = CryptographicOperations.FixedTimeEquals(proof, Proof(secret, role, hello, answer));
+        foreach (var older in identity.Secrets.Skip(1))
+        {
+            if (CryptographicOperations.FixedTimeEquals(proof, Proof(older, role, hello, answer)))
+                (found, secret) = (true, older);
+        }
+        return found;
+    }
+
+    static ReadOnlyMemory<byte> FirstOf(PeerIdentity identity) =>
+        identity.Secrets.Count > 0 ? identity.Secrets[0] : default;
+
+    static byte FlagOf(PeerIdentity identity) => identity.Secrets.Count == 0 ? (byte)0 : SecretFlag;
 
     static PeerException Refused(Answer answer, ushort version) => new(PeerFault.Refused, answer switch
     {
@@ -146,11 +159,5 @@ static class PeerHandshake
     {
         var read = await inbox.ReadAsync(count, cancellationToken);
         return read.IsEmpty ? throw new PeerProtocolException("the connection ended within the handshake") : read;
-    }
-
-    static async ValueTask SendAsync(Socket socket, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
-    {
-        while (bytes.Length > 0)
-            bytes = bytes[await socket.SendAsync(bytes, SocketFlags.None, cancellationToken)..];
     }
 }

@@ -1,9 +1,7 @@
-using System.Net.Sockets;
-
 namespace Hearth.Actors.Transport;
 
 /// <summary>What a connection receives, for its one reader. Large payloads go straight to where they belong.</summary>
-sealed class PeerInbox(Socket socket, int bufferBytes)
+sealed class PeerInbox(PeerLine line, int bufferBytes)
 {
     readonly byte[] _buffer = new byte[bufferBytes];
     int _start;
@@ -24,7 +22,7 @@ sealed class PeerInbox(Socket socket, int bufferBytes)
         }
         while (_end - _start < count)
         {
-            var received = await socket.ReceiveAsync(_buffer.AsMemory(_end), SocketFlags.None, cancellationToken);
+            var received = await line.ReceiveAsync(_buffer.AsMemory(_end), cancellationToken);
             if (received == 0 && _end == _start)
                 return default;
             _end += Counted(received);
@@ -44,7 +42,7 @@ sealed class PeerInbox(Socket socket, int bufferBytes)
         if (_start == _end)
             _start = _end = 0;
         for (target = target[buffered..]; target.Length > 0;)
-            target = target[Counted(await socket.ReceiveAsync(target, SocketFlags.None, CancellationToken.None))..];
+            target = target[Counted(await line.ReceiveAsync(target, CancellationToken.None))..];
     }
 
     public async ValueTask SkipAsync(int count)

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using System.Text;
 using System.Threading.Channels;
 
@@ -6,7 +5,7 @@ namespace Hearth.Actors.Transport;
 
 /// <summary>What a connection sends. Small frames are copied and leave together, by whoever finds the socket free; a large one
 /// leaves from its caller's memory, after what waited before it.</summary>
-sealed class PeerOutbox(Socket socket, Action<Exception> failed)
+sealed class PeerOutbox(PeerLine line, Action<Exception> failed)
 {
     readonly Lock _gate = new();
 
@@ -66,7 +65,7 @@ sealed class PeerOutbox(Socket socket, Action<Exception> failed)
         try
         {
             await WriteAsync(Take(null));
-            socket.Shutdown(SocketShutdown.Send);
+            await line.CloseAsync();
         }
         catch (Exception e)
         {
@@ -147,9 +146,6 @@ sealed class PeerOutbox(Socket socket, Action<Exception> failed)
         }
     }
 
-    async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
-    {
-        while (bytes.Length > 0)
-            bytes = bytes[await socket.SendAsync(bytes, SocketFlags.None, CancellationToken.None)..];
-    }
+    ValueTask WriteAsync(ReadOnlyMemory<byte> bytes) =>
+        bytes.Length > 0 ? line.SendAsync(bytes, CancellationToken.None) : ValueTask.CompletedTask;
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Authentication;
 
 namespace Hearth.Actors.Transport;
 
@@ -140,11 +141,12 @@ public sealed class PeerServer : IAsyncDisposable
             socket.NoDelay = true;
             using var greeting = new CancellationTokenSource(Limits.PeerHandshake, _options.Time);
             var full = sockets > Limits.PeerConnectionsMax;
-            var hello = new PeerInbox(socket, PeerHandshake.BytesMax);
-            if (await PeerHandshake.AnswerAsync(socket, hello, _options.Identity, full, greeting.Token) is not { } bulk)
+            var line = await PeerLine.AnswerAsync(socket, _options.Identity.Tls, greeting.Token);
+            var hello = new PeerInbox(line, PeerHandshake.BytesMax);
+            if (await PeerHandshake.AnswerAsync(line, hello, _options.Identity, full, greeting.Token) is not { } bulk)
                 return null;
             var connection = new PeerConnection(
-                socket, new PeerInbox(socket, PeerConnection.InboxBytes(bulk)), $"{socket.RemoteEndPoint}", bulk, _buffers,
+                line, new PeerInbox(line, PeerConnection.InboxBytes(bulk)), $"{socket.RemoteEndPoint}", bulk, _buffers,
                 _options.Time, _handlers.GetValueOrDefault);
             lock (_gate)
             {
@@ -155,7 +157,8 @@ public sealed class PeerServer : IAsyncDisposable
             connection.Start();
             return connection;
         }
-        catch (Exception e) when (e is SocketException or PeerProtocolException or OperationCanceledException)
+        catch (Exception e) when (e is SocketException or IOException or AuthenticationException or PeerProtocolException
+            or OperationCanceledException)
         {
             return null;
         }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Authentication;
 
 namespace Hearth.Actors.Transport;
 
@@ -96,10 +97,11 @@ public sealed class TcpPeerNetwork : IPeerNetwork, IAsyncDisposable
         {
             using (var connecting = new CancellationTokenSource(Limits.PeerConnect, _time))
                 await socket.ConnectAsync(ParseAddress(address), connecting.Token);
-            var inbox = new PeerInbox(socket, PeerConnection.InboxBytes(bulk));
-            using (var greeting = new CancellationTokenSource(Limits.PeerHandshake, _time))
-                await PeerHandshake.AskAsync(socket, inbox, _identity, bulk, greeting.Token);
-            var connection = new PeerConnection(socket, inbox, address, bulk, _buffers, _time, null);
+            using var greeting = new CancellationTokenSource(Limits.PeerHandshake, _time);
+            var line = await PeerLine.AskAsync(socket, _identity.Tls, greeting.Token);
+            var inbox = new PeerInbox(line, PeerConnection.InboxBytes(bulk));
+            await PeerHandshake.AskAsync(line, inbox, _identity, bulk, greeting.Token);
+            var connection = new PeerConnection(line, inbox, address, bulk, _buffers, _time, null);
             connection.Start();
             return connection;
         }
@@ -109,6 +111,10 @@ public sealed class TcpPeerNetwork : IPeerNetwork, IAsyncDisposable
             throw e switch
             {
                 PeerException refused => new PeerException(refused.Fault, $"{address}: {refused.Message}", refused),
+                AuthenticationException => new PeerException(PeerFault.Refused, $"{address}: TLS failed: {e.Message}", e),
+                // The other side refuses a certificate after this one has taken it.
+                IOException or PeerProtocolException when _identity.Tls is not null =>
+                    new PeerException(PeerFault.Refused, $"{address}: TLS failed, or the peer has none: {e.Message}", e),
                 OperationCanceledException => new PeerException(PeerFault.Unreachable, $"{address} does not answer", e),
                 _ => new PeerException(PeerFault.Unreachable, $"{address}: {e.Message}", e),
             };

@@ -7,8 +7,9 @@ namespace Hearth.Cli.Dev;
 /// <summary>What <c>hearth dev</c> starts.</summary>
 /// <param name="Redis">An address, or null for a server of its own.</param>
 /// <param name="Port">Of the first gateway; the others have the next ones.</param>
+/// <param name="GrpcPort">Of the first gateway's gRPC, in the same way.</param>
 /// <param name="SiloFlags">Flags that every silo gets.</param>
-sealed record DevPlan(int Silos, int Gateways, string? Redis, int Port, IReadOnlyList<string> SiloFlags);
+sealed record DevPlan(int Silos, int Gateways, string? Redis, int Port, int GrpcPort, IReadOnlyList<string> SiloFlags);
 
 /// <summary>A cluster on this machine: Redis, silos and gateways, each a process. One that dies is started again.</summary>
 sealed class DevCluster(DevPlan plan, DevConsole console, TimeProvider time) : IAsyncDisposable
@@ -23,6 +24,7 @@ sealed class DevCluster(DevPlan plan, DevConsole console, TimeProvider time) : I
     string _redis = plan.Redis ?? "";
 
     public IEnumerable<string> Urls => Enumerable.Range(plan.Port, plan.Gateways).Select(UrlOf);
+    public IEnumerable<string> GrpcUrls => Enumerable.Range(plan.GrpcPort, plan.Gateways).Select(UrlOf);
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -32,7 +34,12 @@ sealed class DevCluster(DevPlan plan, DevConsole console, TimeProvider time) : I
         for (var i = 0; i < plan.Silos; i++)
             ready.Add(Launch($"silo-{i}", SiloArguments(i)).Ready);
         for (var i = 0; i < plan.Gateways; i++)
-            ready.Add(Launch($"gateway-{i}", ["gateway", "--redis", _redis, "--urls", UrlOf(plan.Port + i)]).Ready);
+        {
+            ready.Add(Launch($"gateway-{i}",
+            [
+                "gateway", "--redis", _redis, "--urls", UrlOf(plan.Port + i), "--grpc-urls", UrlOf(plan.GrpcPort + i),
+            ]).Ready);
+        }
         await Task.WhenAll(ready).WaitAsync(_patience, time, cancellationToken);
     }
 

@@ -30,9 +30,19 @@ static class ClusterFlags
         "How long a conversation is kept after its last turn, such as 30d; 0 for ever", TimeSpan.Zero);
 
     public static Option<string?> KeyFile { get; } =
-        Flag.Text("--cluster-key-file", "File with the secret that the processes of the cluster share");
+        Flag.Text("--cluster-key-file",
+            "File with the secret that the cluster's processes share; of several, one a line, all are accepted, the first used");
 
-    public static IReadOnlyList<Option> All { get; } = [Redis, RedisSpill, Cluster, SpillAge, Lease, Retention, KeyFile];
+    public static Option<string?> PeerCert { get; } = Flag.Text("--peer-cert",
+        "PEM file of this process' certificate: the processes of the cluster then speak TLS with each other, all or none");
+
+    public static Option<string?> PeerKey { get; } = Flag.Text("--peer-key", "PEM file of that certificate's key");
+
+    public static Option<string?> PeerCa { get; } =
+        Flag.Text("--peer-ca", "PEM file of the authority that issues the cluster's certificates, and no others");
+
+    public static IReadOnlyList<Option> All { get; } = [Redis, RedisSpill, Cluster, SpillAge, Lease, Retention, KeyFile,
+        PeerCert, PeerKey, PeerCa];
 
     public static RedisOptions ReadRedis(ParseResult arguments) => new()
     {
@@ -66,20 +76,23 @@ static class ClusterFlags
     /// <summary>Who the process is to its peers; without a key they trust whoever reaches them.</summary>
     public static PeerIdentity ReadIdentity(ParseResult arguments)
     {
-        var cluster = arguments.GetValue(Cluster)!;
+        var (cluster, tls) = (arguments.GetValue(Cluster)!, ReadTls(arguments));
         if (arguments.GetValue(KeyFile) is not { Length: > 0 } path)
-            return new PeerIdentity(cluster);
+            return new PeerIdentity(cluster) { Tls = tls };
         try
         {
             using var file = File.OpenRead(path);
             using var reader = new StreamReader(file);
-            var key = file.Length <= KeyBytesMax ? reader.ReadToEnd().Trim() : "";
-            var identity = new PeerIdentity(cluster, Encoding.UTF8.GetBytes(key));
+            var lines = file.Length <= KeyBytesMax
+                ? reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                : [];
+            ReadOnlyMemory<byte>[] secrets = [.. lines.Select(Encoding.UTF8.GetBytes)];
+            var identity = new PeerIdentity(cluster, secrets) { Tls = tls };
             identity.Check();
-            return key.Length > 0
+            return lines.Length > 0
                 ? identity
                 : throw new CliException(
-                    $"--cluster-key-file: {path} must hold a secret of at most {KeyBytesMax} bytes.", ExitCodes.Usage);
+                    $"--cluster-key-file: {path} must hold secrets of together at most {KeyBytesMax} bytes.", ExitCodes.Usage);
         }
         catch (ArgumentException error)
         {
@@ -88,6 +101,23 @@ static class ClusterFlags
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new CliException($"--cluster-key-file: {error.Message}", ExitCodes.Usage);
+        }
+    }
+
+    static PeerTls? ReadTls(ParseResult arguments)
+    {
+        string?[] files = [arguments.GetValue(PeerCert), arguments.GetValue(PeerKey), arguments.GetValue(PeerCa)];
+        if (files.All(string.IsNullOrEmpty))
+            return null;
+        if (files.Any(string.IsNullOrEmpty))
+            throw new CliException("--peer-cert, --peer-key and --peer-ca go together.", ExitCodes.Usage);
+        try
+        {
+            return PeerTls.Load(files[0]!, files[1]!, files[2]!);
+        }
+        catch (ArgumentException error)
+        {
+            throw new CliException($"--peer-cert, --peer-key, --peer-ca: {error.Message}", ExitCodes.Usage);
         }
     }
 }

@@ -17,9 +17,17 @@ static class Flag
                 ? value
                 : throw new FormatException($"'{text}' is not a whole number"));
 
-    /// <summary>Bytes; null means the program chooses.</summary>
-    public static Option<long?> Size(string name, string description) =>
-        Of<long?>(name, description, null, text => text == "auto" ? null : ByteSize.Parse(text));
+    /// <summary>Bytes; to be read by <see cref="Bytes"/>.</summary>
+    public static Option<string?> Size(string name, string description)
+    {
+        // As text, since the parser of command lines takes no null for a number that was given.
+        var option = Of<string?>(name, description, null, text => Bytes(text) >= 0 ? text : "auto");
+        option.HelpName = "SIZE";
+        return option;
+    }
+
+    /// <returns>Null means the program chooses.</returns>
+    public static long? Bytes(string? size) => size is null or "auto" ? null : ByteSize.Parse(size);
 
     /// <summary>A time such as 1.5s, 250ms or 2m.</summary>
     public static Option<TimeSpan> Duration(string name, string description, TimeSpan fallback) =>
@@ -35,7 +43,9 @@ static class Flag
     public static string[] List(string? text) =>
         text?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
 
-    static string VariableOf(string name) => "HEARTH_" + name.TrimStart('-').Replace('-', '_').ToUpperInvariant();
+    public const string VariablePrefix = "HEARTH_";
+
+    public static string VariableOf(string name) => VariablePrefix + name.TrimStart('-').Replace('-', '_').ToUpperInvariant();
 
     static Option<T> Of<T>(string name, string description, T fallback, Func<string, T> parse)
     {
@@ -43,7 +53,7 @@ static class Flag
         return new Option<T>(name)
         {
             Description = $"{description} ({variable})",
-            HelpName = fallback is int ? "N" : fallback is TimeSpan ? "TIME" : typeof(T) == typeof(long?) ? "SIZE" : "TEXT",
+            HelpName = fallback is int ? "N" : fallback is TimeSpan ? "TIME" : "TEXT",
             CustomParser = result => Parse(result, result.Tokens[0].Value, name, parse),
             DefaultValueFactory = result => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value
                 ? Parse(result, value, variable, parse)

@@ -9,12 +9,15 @@ static class ModelFlags
     public static Option<string?> Model { get; } =
         Flag.Text("--model", "The checkpoint's directory, or DIR=NAME; the demo model if not given");
 
+    public static Option<string?> Device { get; } =
+        Flag.Text("--device", "What computes: cpu, or cuda:N for a graphics card", "cpu");
+
     public static Option<int> Threads { get; } = Flag.Number("--threads", "Threads of the model; 0 takes one per processor", 0);
 
-    public static Option<long?> KvMemory { get; } =
+    public static Option<string?> KvMemory { get; } =
         Flag.Size("--kv-memory", "Memory of the caches in use; a quarter of the machine's, up to 4g, if not given");
 
-    public static Option<long?> HostMemory { get; } =
+    public static Option<string?> HostMemory { get; } =
         Flag.Size("--host-memory", "Memory of caches set aside; an eighth of the machine's, up to 4g, if not given");
 
     public static Option<string?> KvType { get; } =
@@ -29,9 +32,16 @@ static class ModelFlags
         Flag.Number("--max-queue", "Turns that wait for a place in a step; one more is refused at once", 256);
 
     public static IReadOnlyList<Option> All { get; } =
-        [Model, Threads, KvMemory, HostMemory, KvType, Context, MaxBatchTokens, MaxQueue];
+        [Model, Device, Threads, KvMemory, HostMemory, KvType, Context, MaxBatchTokens, MaxQueue];
 
+    /// <exception cref="CliException">There is no such device.</exception>
     public static ModelSettings Read(ParseResult arguments)
+    {
+        CheckDevice(arguments.GetValue(Device)!);
+        return ReadSettings(arguments);
+    }
+
+    public static ModelSettings ReadSettings(ParseResult arguments)
     {
         var demo = Path.Combine(AppContext.BaseDirectory, "models", "demo");
         var model = (arguments.GetValue(Model) ?? demo).Split('=', 2);
@@ -47,8 +57,17 @@ static class ModelFlags
         };
         return settings with
         {
-            KvMemoryBytes = arguments.GetValue(KvMemory) ?? settings.KvMemoryBytes,
-            HostMemoryBytes = arguments.GetValue(HostMemory) ?? settings.HostMemoryBytes,
+            KvMemoryBytes = Flag.Bytes(arguments.GetValue(KvMemory)) ?? settings.KvMemoryBytes,
+            HostMemoryBytes = Flag.Bytes(arguments.GetValue(HostMemory)) ?? settings.HostMemoryBytes,
         };
+    }
+
+    static void CheckDevice(string device)
+    {
+        if (device == "cpu")
+            return;
+        throw new CliException(device is "cuda" || device.StartsWith("cuda:", StringComparison.Ordinal)
+            ? $"--device: this version of Hearth computes on the processor only; use cpu in place of {device}."
+            : $"--device: '{device}' is none; use cpu or cuda:N.", ExitCodes.Usage);
     }
 }

@@ -62,6 +62,10 @@ static class SiloFlags
         };
     }
 
+    /// <summary>Whether other machines reach the silo's port.</summary>
+    public static bool IsExposed(ParseResult arguments) =>
+        IPEndPoint.TryParse(arguments.GetValue(Listen)!, out var listen) && !IPAddress.IsLoopback(listen.Address);
+
     static IPEndPoint ReadEndPoint(string text) =>
         IPEndPoint.TryParse(text, out var address) && text.Contains(':', StringComparison.Ordinal)
         ? address

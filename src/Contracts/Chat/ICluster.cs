@@ -106,6 +106,10 @@ public sealed record SiloInfo
     public required int BlocksTotal { get; init; }
     public required int Running { get; init; }
     public required int Waiting { get; init; }
+
+    /// <summary>What it has done since it started: prompt_tokens, cached_tokens (of them), generated_tokens; turns_new,
+    /// turns_hit, turns_restored, turns_pulled, turns_recomputed; moves_in, takeovers.</summary>
+    public required IReadOnlyDictionary<string, long> Counts { get; init; }
 }
 
 /// <param name="Ready">Whether turns are accepted now.</param>

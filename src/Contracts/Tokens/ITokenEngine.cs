@@ -122,7 +122,8 @@ public interface ICacheSpill
     /// <summary>What people call it ("the store", "silo s2"); reads of one name are measured together.</summary>
     string Source => "the store";
 
-    /// <returns>The chunk as it was exported, valid until the next read; null if it is gone.</returns>
+    /// <returns>The chunk as it was exported, valid until the next read but one begins: one is read while the one before it is
+    /// used. Null if it is gone.</returns>
     ValueTask<ReadOnlyMemory<byte>?> ReadAsync(int chunk, CancellationToken cancellationToken);
 }
 

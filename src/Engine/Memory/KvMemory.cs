@@ -239,9 +239,9 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
         {
             var block = cache.Blocks.RemoveLast();
             var isOurs = _space.Pool.References(block) == 1 + PinsOf(block);
-            if (isOurs && _space.Pool.IsFindable(block) && !_space.Index.HasChildren(block))
+            if (isOurs && _space.Pool.IsFindable(block))
             {
-                _space.Index.Remove(block);
+                _space.Index.RemoveTree(block);
             }
 
             _space.Pool.Release(block);

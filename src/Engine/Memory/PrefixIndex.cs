@@ -108,10 +108,20 @@ sealed class PrefixIndex
         _pool.MarkForgotten(block);
     }
 
+    /// <summary>Forgets a block and what follows it; of a block with one holder, nobody holds that.</summary>
+    public void RemoveTree(int block)
+    {
+        int leaf;
+        do
+        {
+            leaf = LeafOf(block);
+            Remove(leaf);
+        }
+        while (leaf != block);
+    }
+
     /// <summary>A block that is not full, which only its holder goes on to write.</summary>
     public bool IsTail(int block) => _nodes[block].Count < _blockTokens;
-
-    public bool HasChildren(int block) => _nodes[block].FirstChild != 0;
 
     /// <summary>Frees the idle block that was let go first.</summary>
     public bool Reclaim()
@@ -122,13 +132,18 @@ sealed class PrefixIndex
             return false;
         }
 
+        Remove(LeafOf(block));
+        return true;
+    }
+
+    int LeafOf(int block)
+    {
         while (_nodes[block].FirstChild > 0)
         {
             block = _nodes[block].FirstChild - 1;
         }
 
-        Remove(block);
-        return true;
+        return block;
     }
 
     int Root(string scope)

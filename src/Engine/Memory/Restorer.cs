@@ -49,8 +49,8 @@ sealed class RestoreJob(
     public string? Reason { get; set; }
 }
 
-/// <summary>Reads, checks and copies spilled chunks beside the engine's thread. A broken chunk ends a job;
-/// what came before it counts.</summary>
+/// <summary>Reads, checks and copies spilled chunks beside the engine's thread: one is read while the one before it is checked
+/// and copied. A broken chunk ends a job; what came before it counts.</summary>
 sealed class Restorer : IAsyncDisposable
 {
     readonly Channel<RestoreJob> _jobs;
@@ -88,9 +88,7 @@ sealed class Restorer : IAsyncDisposable
             job.Restored = job.From;
             try
             {
-                using var cancellation =
-                    CancellationTokenSource.CreateLinkedTokenSource(job.Cancellation, job.Suspension, _stop.Token);
-                await RestoreAsync(job, cancellation.Token);
+                await RestoreAsync(job);
             }
             catch (OperationCanceledException) when (job.Cancellation.IsCancellationRequested || _stop.IsCancellationRequested)
             {
@@ -115,31 +113,65 @@ sealed class Restorer : IAsyncDisposable
         }
     }
 
-    async Task RestoreAsync(RestoreJob job, CancellationToken cancellation)
+    async Task RestoreAsync(RestoreJob job)
+    {
+        var stop = CancellationTokenSource.CreateLinkedTokenSource(job.Cancellation, job.Suspension, _stop.Token);
+        var read = ReadAsync(job, job.Restored / Limits.ChunkTokens, stop.Token);
+        try
+        {
+            while (job.Restored < job.To)
+            {
+                stop.Token.ThrowIfCancellationRequested();
+                var chunk = job.Restored / Limits.ChunkTokens;
+                var blob = await read.WaitAsync(Limits.RestoreReadMax, _time, stop.Token);
+                if ((chunk + 1) * Limits.ChunkTokens < job.To)
+                {
+                    read = ReadAsync(job, chunk + 1, stop.Token);
+                }
+
+                job.Reason = Take(job, chunk, blob);
+                if (job.Reason is not null)
+                {
+                    return;
+                }
+            }
+        }
+        finally
+        {
+            _ = EndAsync(read, stop);
+        }
+    }
+
+    /// <summary>Nobody waits for a chunk that was read ahead in vain, or hangs.</summary>
+    static async Task EndAsync(Task read, CancellationTokenSource stop)
+    {
+        await stop.CancelAsync();
+        await read.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        stop.Dispose();
+    }
+
+    static Task<ReadOnlyMemory<byte>?> ReadAsync(RestoreJob job, int chunk, CancellationToken cancellation) =>
+        job.Source.Spill.ReadAsync(chunk, cancellation).AsTask();
+
+    /// <returns>Null when the chunk is in its blocks, else why not.</returns>
+    string? Take(RestoreJob job, int chunk, ReadOnlyMemory<byte>? blob)
     {
         var tokens = job.Source.Tokens;
-        while (job.Restored < job.To)
+        var first = chunk * Limits.ChunkTokens;
+        var end = Math.Min(tokens.Length, first + Limits.ChunkTokens);
+        var content = KvContent.Exact;
+        var reason = blob is not { Length: > 0 } ? "gone"
+            : _format.Verify(blob.Value.Span, first, tokens.Span[..end], out content);
+        if (reason is not null)
         {
-            cancellation.ThrowIfCancellationRequested();
-            var chunk = job.Restored / Limits.ChunkTokens;
-            var first = chunk * Limits.ChunkTokens;
-            var end = Math.Min(tokens.Length, first + Limits.ChunkTokens);
-            var read = job.Source.Spill.ReadAsync(chunk, cancellation).AsTask();
-            var blob = await read.WaitAsync(Limits.RestoreReadMax, _time, cancellation);
-            var content = KvContent.Exact;
-            var reason = blob is not { Length: > 0 } ? "gone"
-                : _format.Verify(blob.Value.Span, first, tokens.Span[..end], out content);
-            if (reason is not null)
-            {
-                job.Reason = $"chunk {chunk} from {job.Source.Name}: {reason}";
-                return;
-            }
-
-            var payload = _tier.Dequantize(blob!.Value[KvBlob.HeaderBytes..^KvBlob.TrailerBytes], content);
-            job.IsExact &= content == KvContent.Exact;
-            _tier.Import(payload.Span, job.Blocks.Span, first, job.From, job.To);
-            job.Bytes += payload.Length;
-            job.Restored = Math.Min(end, job.To);
+            return $"chunk {chunk} from {job.Source.Name}: {reason}";
         }
+
+        var payload = _tier.Dequantize(blob!.Value[KvBlob.HeaderBytes..^KvBlob.TrailerBytes], content);
+        job.IsExact &= content == KvContent.Exact;
+        _tier.Import(payload.Span, job.Blocks.Span, first, job.From, job.To);
+        job.Bytes += payload.Length;
+        job.Restored = Math.Min(end, job.To);
+        return null;
     }
 }

@@ -22,6 +22,9 @@ public sealed record ModelOptions
 
     /// <summary>Called from the reading threads, one at a time.</summary>
     public Action<LoadProgress>? Progress { get; init; }
+
+    /// <summary>Looks at headers and shapes only: the model has no fingerprint then, and cannot be served.</summary>
+    public bool HeadersOnly { get; init; }
 }
 
 /// <param name="Type">As safetensors writes it: BF16.</param>
@@ -71,7 +74,8 @@ public sealed class LoadedModel : IDisposable
             weights = new DecoderWeights(checkpoint, spec, context);
             spec = Shorten(spec, options.ContextLength);
             var layout = new KvLayout(spec.Layers.Count, spec.KvHeads, spec.HeadDim, options.KvType);
-            var content = Fingerprint.Of(checkpoint, context.Threads, options.Progress, cancellationToken);
+            var content = options.HeadersOnly
+                ? "" : Fingerprint.Of(checkpoint, context.Threads, options.Progress, cancellationToken);
             var card = new ModelCard
             {
                 Name = options.Name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(directory)),
@@ -81,7 +85,8 @@ public sealed class LoadedModel : IDisposable
                 ContextLength = spec.ContextLength,
                 Parameters = weights.Parameters,
                 EosTokens = checkpoint.EosTokens(spec.VocabularySize),
-                Fingerprint = $"{content}-{layout.Type.ToString().ToLowerInvariant()}-b{KvLayout.BlockTokens}",
+                Fingerprint = options.HeadersOnly
+                    ? "" : $"{content}-{layout.Type.ToString().ToLowerInvariant()}-b{KvLayout.BlockTokens}",
                 Created = File.GetLastWriteTimeUtc(Path.Combine(directory, "config.json")),
             };
             return new(checkpoint, spec, weights, card, layout);

@@ -72,7 +72,8 @@ sealed class ApiKeyRing
         }
     }
 
-    static byte[] Read(string path) => new FileInfo(path).Length <= Limits.ApiKeyFileBytesMax
+    /// <exception cref="FormatException">The file is too large.</exception>
+    public static byte[] Read(string path) => new FileInfo(path).Length <= Limits.ApiKeyFileBytesMax
         ? File.ReadAllBytes(path)
         : throw new FormatException($"the file is larger than {Limits.ApiKeyFileBytesMax} bytes");
 

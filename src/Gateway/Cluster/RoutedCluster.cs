@@ -21,7 +21,13 @@ public sealed class RoutedCluster : ICluster, IAsyncDisposable
 
     /// <param name="watcher">Started.</param>
     /// <param name="random">For placement; not shared with others.</param>
-    public RoutedCluster(IGrainStore store, MembershipWatcher watcher, IPeerNetwork network, RoutingOptions options,
+    public RoutedCluster(
+        IGrainStore store, MembershipWatcher watcher, IPeerNetwork network, Random random, TimeProvider time, ILogger logger)
+        : this(store, watcher, network, new RoutingOptions(), random, time, logger)
+    {
+    }
+
+    internal RoutedCluster(IGrainStore store, MembershipWatcher watcher, IPeerNetwork network, RoutingOptions options,
         Random random, TimeProvider time, ILogger logger)
     {
         (_store, _membership) = (store, new MembershipMetrics(watcher));

@@ -1,7 +1,8 @@
 namespace Hearth.Gateway.Cluster;
 
-/// <summary>How long a gateway tries before it gives up.</summary>
-public sealed record RoutingOptions
+/// <summary>How long a gateway tries before it gives up. Nobody has to set these: they follow from the lease and from what a
+/// client waits for; tests are in more of a hurry.</summary>
+sealed record RoutingOptions
 {
     /// <summary>A turn that lost its silo looks for another one, or waits for the old one to come back or be declared dead, this
     /// long without a single event.</summary>

@@ -118,6 +118,7 @@ sealed class SiloTable : IAsyncDisposable
             BlocksTotal = load.BlocksTotal,
             Running = load.Running,
             Waiting = load.Waiting,
+            Counts = load.Counts,
         };
     }
 

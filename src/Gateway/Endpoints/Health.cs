@@ -6,7 +6,7 @@ using Microsoft.Extensions.Hosting;
 namespace Hearth.Gateway;
 
 /// <summary><c>GET /health/live|ready|startup</c>, for anyone.</summary>
-sealed class Health(ICluster cluster, IHostApplicationLifetime lifetime, Leaving leaving)
+sealed class Health(Func<ClusterStatus> tell, IHostApplicationLifetime lifetime, Leaving leaving)
 {
     /// <summary>The process answers: nothing else counts, or a slow cluster would get healthy gateways restarted.</summary>
     public static Task LiveAsync(HttpContext http) => SendAsync(http, true, "live", "", null);
@@ -14,7 +14,7 @@ sealed class Health(ICluster cluster, IHostApplicationLifetime lifetime, Leaving
     /// <summary>Turns are accepted now.</summary>
     public Task ReadyAsync(HttpContext http)
     {
-        var status = cluster.Status;
+        var status = tell();
         if (leaving.HasBegun || lifetime.ApplicationStopping.IsCancellationRequested)
         {
             return SendAsync(http, false, "draining", "the server is stopping", null);
@@ -26,7 +26,7 @@ sealed class Health(ICluster cluster, IHostApplicationLifetime lifetime, Leaving
     /// <summary>Loading is over; until then, how far it is.</summary>
     public Task StartupAsync(HttpContext http)
     {
-        var status = cluster.Status;
+        var status = tell();
         return SendAsync(http, status.Started, status.Started ? "started" : "loading", status.Reason, status.Progress);
     }
 

@@ -36,7 +36,8 @@ static class GatewayLabels
 
     public static KeyValuePair<string, object?> GenAiModel { get; } = new("gen_ai.request.model", null);
 
-    public static KeyValuePair<string, object?> GenAiError { get; } = new("error.type", s_outcomes);
+    public static KeyValuePair<string, object?> GenAiError { get; } =
+        new("error.type", new[] { "cancelled", "slow_client" }.Concat(s_codes).ToArray());
 
     /// <summary>Whether it is a request of a model, and not the rest of one's stream.</summary>
     public static bool IsNew(TurnRecord record) => record.Operation is "chat" or "text_completion" or "grpc_turn";

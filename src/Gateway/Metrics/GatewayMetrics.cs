@@ -21,10 +21,12 @@ sealed class TurnRecord(string operation, string model, long startedAt)
 /// <summary>The gateway's own instruments (meter <c>Hearth.Gateway</c>), OpenTelemetry's GenAI histograms among them.</summary>
 sealed class GatewayMetrics : IDisposable
 {
-    static readonly double[] s_durations = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+    static readonly double[] s_durations =
+        [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
     static readonly double[] s_firstTokens =
         [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
-    static readonly double[] s_perToken = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5];
+    static readonly double[] s_perToken =
+        [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5];
 
     readonly Meter _meter = new("Hearth.Gateway");
     readonly TimeProvider _time;
@@ -106,7 +108,8 @@ sealed class GatewayMetrics : IDisposable
         _duration.Record(seconds, operation, model);
         if (record.FirstTextAt is { } first && record.Usage.CompletionTokens > 1)
         {
-            _perToken.Record(_time.GetElapsedTime(first, now).TotalSeconds / (record.Usage.CompletionTokens - 1), operation, model);
+            _perToken.Record(
+                _time.GetElapsedTime(first, now).TotalSeconds / (record.Usage.CompletionTokens - 1), operation, model);
         }
     }
 
@@ -123,7 +126,8 @@ sealed class GatewayMetrics : IDisposable
         _meter.CreateObservableGauge(name, read, description: description);
 
     Histogram<double> Seconds(string name, string description, double[] bounds, params KeyValuePair<string, object?>[] labels) =>
-        _meter.CreateHistogram(name, "s", description, labels, new InstrumentAdvice<double> { HistogramBucketBoundaries = bounds });
+        _meter.CreateHistogram(
+            name, "s", description, labels, new InstrumentAdvice<double> { HistogramBucketBoundaries = bounds });
 
     public readonly struct StreamCount : IDisposable
     {

@@ -10,8 +10,8 @@ enum MetricKind
     Histogram,
 }
 
-/// <summary>The values of one instrument, by its labels. Thread-safe; what comes with labels that the instrument declared, in
-/// their order, allocates nothing.</summary>
+/// <summary>The values of one instrument, by its labels. Thread-safe; what comes with the labels that the instrument
+/// declared allocates nothing.</summary>
 sealed class MetricFamily
 {
     readonly Lock _gate = new();
@@ -85,7 +85,10 @@ sealed class MetricFamily
     {
         foreach (var (index, values) in MetricLabel.Sets(Labels).Index())
         {
-            KeyValuePair<string, object?>[] tags = [.. Labels.Zip(values, (l, v) => new KeyValuePair<string, object?>(l.Name, v))];
+            KeyValuePair<string, object?>[] tags =
+            [
+                .. Labels.Zip(values, (l, v) => new KeyValuePair<string, object?>(l.Name, v)),
+            ];
             _closed[index] = Create(PrometheusText.Labels(_constant, tags));
         }
     }
@@ -133,20 +136,31 @@ sealed class MetricFamily
             return -1;
         }
         var index = 0;
-        for (var i = 0; i < tags.Length; i++)
+        foreach (var label in Labels)
         {
-            var values = Labels[i].Values!;
-            var at = tags[i].Key == Labels[i].Name && tags[i].Value is string value ? IndexOf(values, value) : -1;
+            var at = IndexOf(label.Values!, ValueOf(tags, label.Name));
             if (at < 0)
             {
                 return -1;
             }
-            index = (index * values.Count) + at;
+            index = (index * label.Values!.Count) + at;
         }
         return index;
     }
 
-    static int IndexOf(IReadOnlyList<string> values, string value)
+    static string? ValueOf(ReadOnlySpan<KeyValuePair<string, object?>> tags, string label)
+    {
+        foreach (var tag in tags)
+        {
+            if (tag.Key == label)
+            {
+                return tag.Value as string;
+            }
+        }
+        return null;
+    }
+
+    static int IndexOf(IReadOnlyList<string> values, string? value)
     {
         for (var i = 0; i < values.Count; i++)
         {

@@ -4,8 +4,8 @@ using System.Text;
 
 namespace Hearth.Gateway;
 
-/// <summary>Prometheus' text format 0.0.4 and OpenMetrics 1.0, which differ in little: the names of counter families, units, how a
-/// bound is written, and the end.</summary>
+/// <summary>Prometheus' text format 0.0.4 and OpenMetrics 1.0, which differ in little: the names of counter families, units, how
+/// a bound is written, and the end.</summary>
 static class PrometheusText
 {
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";

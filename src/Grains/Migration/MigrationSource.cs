@@ -28,9 +28,20 @@ sealed partial class MigrationSource(ConversationGrain grain, string silo, SiloE
     /// <summary>Parts that are not answered yet: from where on their tokens would have to be sent again.</summary>
     readonly Queue<int> _ahead = [];
 
+    /// <param name="reason">drain, balance or asked.</param>
     /// <exception cref="GrainRefusedException">The conversation has moved already.</exception>
     /// <exception cref="OperationCanceledException">It stays.</exception>
-    public async Task<MoveResult> RunAsync(CancellationToken cancellationToken)
+    public async Task<MoveResult> RunAsync(string reason, CancellationToken cancellationToken)
+    {
+        using var span = GrainTraces.Move(grain, silo, target.Id, reason);
+        var (running, began) = (grain.Current is not null, _services.Time.GetTimestamp());
+        var result = await TryAsync(cancellationToken);
+        GrainMetrics.Moved(result.Result, reason, running, _services.Time.GetElapsedTime(began), result.Pause);
+        span?.SetTag("hearth.result", result.Result);
+        return result;
+    }
+
+    async Task<MoveResult> TryAsync(CancellationToken cancellationToken)
     {
         try
         {

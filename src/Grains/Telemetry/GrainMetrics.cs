@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
 using Hearth.Contracts;
 
 namespace Hearth.Grains.Telemetry;
@@ -59,17 +60,33 @@ static class GrainMetrics
     static readonly Counter<long> _moveBytes = _meter.CreateCounter<long>("hearth.migration_bytes", "By",
         "Bytes of caches that moved.", [new("direction", new[] { "out", "in" })]);
 
-    public static void Ended(TurnEvent? last, CacheOrigin? cache) => _turns.Add(1, new("outcome", last switch
+    // The same for the membership, which has no listener of meters.
+    static readonly long[] _turnsBy = new long[Enum.GetValues<CacheOrigin>().Length];
+    static long _movedIn, _takenOver;
+
+    /// <summary>Shows the metrics at 0 before the first event.</summary>
+    public static void Begin() => RuntimeHelpers.RunClassConstructor(typeof(GrainMetrics).TypeHandle);
+
+    public static void Ended(TurnEvent? last, CacheOrigin? cache)
     {
-        TurnFinished => "committed",
-        TurnFailed { Failure.Error: TurnError.Cancelled } => "cancelled",
-        TurnFailed { Failure.Error: TurnError.Moved or TurnError.Fenced } => "moved",
-        _ => "failed",
-    }), new("cache", NameOf(cache)));
+        _turns.Add(1, new("outcome", last switch
+        {
+            TurnFinished => "committed",
+            TurnFailed { Failure.Error: TurnError.Cancelled } => "cancelled",
+            TurnFailed { Failure.Error: TurnError.Moved or TurnError.Fenced } => "moved",
+            _ => "failed",
+        }), new("cache", NameOf(cache)));
+        if (cache is { } origin)
+            Interlocked.Increment(ref _turnsBy[(int)origin]);
+    }
 
     public static void Replayed() => _replays.Add(1);
 
-    public static void TakenOver() => _takeovers.Add(1);
+    public static void TakenOver()
+    {
+        _takeovers.Add(1);
+        Interlocked.Increment(ref _takenOver);
+    }
 
     public static void Cancelled(CancelCause cause) => _cancelled.Add(1, Tag("cause", cause switch
     {
@@ -104,10 +121,31 @@ static class GrainMetrics
     }
 
     /// <param name="result">taken, refused or dropped.</param>
-    public static void MovedIn(string result) => _movesIn.Add(1, Tag("result", result));
+    public static void MovedIn(string result)
+    {
+        _movesIn.Add(1, Tag("result", result));
+        if (result == "taken")
+            Interlocked.Increment(ref _movedIn);
+    }
 
     /// <param name="direction">out or in.</param>
     public static void MovedBytes(string direction, long bytes) => _moveBytes.Add(bytes, Tag("direction", direction));
+
+    /// <summary>What this process has counted and its engines too: <see cref="SiloInfo.Counts"/>.</summary>
+    public static Dictionary<string, long> CountsWith(EngineLoad load)
+    {
+        var counts = new Dictionary<string, long>
+        {
+            ["prompt_tokens"] = load.PromptTokens,
+            ["cached_tokens"] = load.CachedTokens,
+            ["generated_tokens"] = load.GeneratedTokens,
+            ["moves_in"] = Interlocked.Read(ref _movedIn),
+            ["takeovers"] = Interlocked.Read(ref _takenOver),
+        };
+        foreach (var origin in Enum.GetValues<CacheOrigin>())
+            counts["turns_" + NameOf(origin)] = Interlocked.Read(ref _turnsBy[(int)origin]);
+        return counts;
+    }
 
     public static string NameOf(CacheOrigin? cache) => cache switch
     {

@@ -65,7 +65,8 @@ static class GrainTraces
     }
 
     /// <summary>The trace id of a traceparent, for a log; empty if there is none.</summary>
-    public static string IdOf(string? trace) => ParentOf(trace) is var parent && parent != default ? parent.TraceId.ToString() : "";
+    public static string IdOf(string? trace) =>
+        ParentOf(trace) is var parent && parent != default ? parent.TraceId.ToString() : "";
 
     /// <summary>What comes from a peer may be malformed, or of no trace: then it is a trace of its own.</summary>
     static ActivityContext ParentOf(string? trace) =>

@@ -44,7 +44,7 @@ public sealed class RedisTlsTests : IDisposable
     public async Task AServerOfAnotherAuthorityIsRefused()
     {
         using var server = Start(_authority.Issue("127.0.0.1"), out var address);
-        await AssertRefusedAsync($"{address},ssl=true,sslCa={_other.Authorities}", "not good for the authority");
+        await AssertRefusedAsync($"{address},ssl=true,sslCa={_other.Authorities}", "not of the given authority");
         await AssertRefusedAsync($"{address},ssl=true", "sslCa");
         await AssertRefusedAsync(address, "ssl=true");
         await AssertRefusedAsync($"{address},sslCa={_authority.Authorities}", "want ssl=true");

@@ -105,7 +105,10 @@ public sealed class PeerFaultTests
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(address, Stop);
         if (seed % 3 > 0)
-            await PeerHandshake.AskAsync(socket, new PeerInbox(socket, 4096), new PeerIdentity("test"), seed % 2 == 0, Stop);
+        {
+            var line = await PeerLine.AskAsync(socket, null, Stop);
+            await PeerHandshake.AskAsync(line, new PeerInbox(line, 4096), new PeerIdentity("test"), seed % 2 == 0, Stop);
+        }
         var bytes = new byte[random.Next(1, 2000)];
         random.NextBytes(bytes);
         if (seed % 3 == 2)

@@ -26,6 +26,20 @@ public sealed class PeerHandshakeTests
         Assert.Contains("the peer has no secret", await CallAsync(new("c"), new("c", Secret)), StringComparison.Ordinal);
     }
 
+    /// <summary>As in a rolling restart: at every step of a change of the secret, the old and the new processes meet.</summary>
+    [Fact]
+    public async Task TheSecretIsChangedWithoutACallThatFails()
+    {
+        PeerIdentity[] steps =
+            [new("c", Secret), new("c", Secret, OtherSecret), new("c", OtherSecret, Secret), new("c", OtherSecret)];
+        foreach (var (before, after) in steps.Zip(steps.Skip(1)))
+        {
+            Assert.Null(await CallAsync(before, after));
+            Assert.Null(await CallAsync(after, before));
+        }
+        Assert.Contains("has another secret", await CallAsync(steps[0], steps[3]), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task AnotherVersionIsRefusedAndTold()
     {

@@ -53,10 +53,11 @@ public class KvBlobTests
     public void ComputesTheStandardChecksumOnEveryPath()
     {
         Assert.Equal(0xE3069283u, Crc32C.Compute("123456789"u8));
-        var bytes = new byte[1021];
+        var bytes = new byte[30_000];
         new Random(1).NextBytes(bytes);
-        for (var length = 0; length < 40; length++)
+        foreach (var length in Enumerable.Range(0, 40).Concat([1021, 12_287, 12_288, 12_289, 24_576, 29_999, 30_000]))
         {
+            Assert.Equal(~Crc32C.Scalar(~0u, bytes.AsSpan(0, length)), Crc32C.Compute(bytes.AsSpan(0, length)));
             Assert.Equal(~Crc32C.Scalar(~0u, bytes.AsSpan(length)), Crc32C.Compute(bytes.AsSpan(length)));
         }
 

@@ -124,7 +124,7 @@ sealed class SimGateway
                 await Task.Delay(TimeSpan.FromMilliseconds(300), Process.Time);
             }
         }
-        _routed = new RoutedCluster(_store, _watcher, _cluster.Network.For(Process), new RoutingOptions(),
+        _routed = new RoutedCluster(_store, _watcher, _cluster.Network.For(Process),
             new Random(_cluster.World.Random.Next()), Process.Time, _cluster.Logger);
     }
 }

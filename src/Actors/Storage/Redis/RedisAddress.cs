@@ -7,33 +7,26 @@ using StackExchange.Redis;
 
 namespace Hearth.Actors.Storage.Redis;
 
-/// <summary>Where a Redis is and how it is spoken to: <c>host:port[,host:port…][,name=value…]</c> as StackExchange.Redis reads it,
-/// and with names of our own: <c>user</c>, and for TLS <c>sslCa</c> (a PEM file: these authorities and no others are believed),
-/// <c>sslCert</c> and <c>sslKey</c> (PEM files: who we are).</summary>
+/// <summary>Where a Redis is and how it is spoken to: <c>host:port[,host:port…][,name=value…]</c> as StackExchange.Redis
+/// reads it, and with names of our own: <c>user</c>, and for TLS <c>sslCa</c> (a PEM file: these authorities and no others are
+/// believed), <c>sslCert</c> and <c>sslKey</c> (PEM files: who we are).</summary>
 sealed class RedisAddress
 {
-    const string ServerPurpose = "1.3.6.1.5.5.7.3.1";
-
     readonly X509Certificate2Collection? _authorities;
-    readonly X509Certificate2? _certificate;
+    readonly SslStreamCertificateContext? _certificate;
 
     RedisAddress(ConfigurationOptions options, Dictionary<string, string> own)
     {
         (Options, User) = (options, own.GetValueOrDefault("user"));
         if (own.TryGetValue("sslca", out var authorities))
-        {
-            _authorities = [];
-            _authorities.ImportFromPemFile(authorities);
-            if (_authorities.Count == 0)
-                throw new ArgumentException($"'{authorities}' holds no certificate in PEM form");
-        }
+            _authorities = Certificates.LoadAuthorities(authorities);
         if (own.TryGetValue("sslcert", out var certificate))
-            _certificate = Load(certificate, own.GetValueOrDefault("sslkey"));
+            _certificate = Certificates.Load(certificate, own.GetValueOrDefault("sslkey"));
         if (!options.Ssl && (_authorities is not null || _certificate is not null))
             throw new ArgumentException("sslCa and sslCert want ssl=true");
         options.CertificateValidation += (_, certificate, chain, errors) => IsTrusted(certificate, chain, errors);
         if (_certificate is not null)
-            options.CertificateSelection += (_, _, _, _, _) => _certificate;
+            options.CertificateSelection += (_, _, _, _, _) => _certificate.TargetCertificate;
     }
 
     public ConfigurationOptions Options { get; }
@@ -71,7 +64,7 @@ sealed class RedisAddress
         {
             TargetHost = string.IsNullOrEmpty(Options.SslHost) ? HostOf(address) : Options.SslHost,
             EnabledSslProtocols = Options.SslProtocols ?? SslProtocols.None,
-            ClientCertificates = _certificate is null ? null : [_certificate],
+            ClientCertificateContext = _certificate,
             RemoteCertificateValidationCallback = (_, certificate, chain, errors) => IsTrusted(certificate, chain, errors),
         };
 
@@ -83,13 +76,6 @@ sealed class RedisAddress
             return false;
         own[name] = part[(at + 1)..].Trim();
         return true;
-    }
-
-    static X509Certificate2 Load(string certificate, string? key)
-    {
-        using var loaded = X509Certificate2.CreateFromPemFile(certificate, key);
-        // Windows sends no certificate whose key is not in a store.
-        return X509CertificateLoader.LoadPkcs12(loaded.Export(X509ContentType.Pkcs12), null);
     }
 
     static string HostOf(EndPoint address) => address switch
@@ -115,15 +101,7 @@ sealed class RedisAddress
                 $"this machine does not trust the server's certificate ({certificate.Subject}): "
                 + "name the file of its authority with sslCa=….");
         }
-        using var own = new X509Chain();
-        own.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        own.ChainPolicy.CustomTrustStore.AddRange(_authorities);
-        own.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        own.ChainPolicy.ApplicationPolicy.Add(new Oid(ServerPurpose));
-        if (chain is not null)
-            own.ChainPolicy.ExtraStore.AddRange(chain.ChainElements.Select(e => e.Certificate).ToArray());
-        return own.Build(new X509Certificate2(certificate)) ? true : throw new AuthenticationException(
-            $"the server's certificate ({certificate.Subject}) is not good for the authority in sslCa=…: "
-            + $"{own.ChainStatus.FirstOrDefault().StatusInformation}".TrimEnd());
+        Certificates.Check(certificate, chain, _authorities, forServers: true);
+        return true;
     }
 }

@@ -7,7 +7,7 @@ namespace Hearth.Actors.Storage.Redis;
 /// <summary>Opens connections to one Redis and looks whether it is fit to hold what must last.</summary>
 sealed partial class RedisConnector : IDisposable
 {
-    static readonly Version _oldest = new(6, 2);
+    internal static readonly Version Oldest = new(6, 2);
 
     readonly RedisAddress _address;
     readonly ConfigurationOptions _options;
@@ -105,8 +105,8 @@ sealed partial class RedisConnector : IDisposable
         var servers = connection.GetEndPoints().Select(e => connection.GetServer(e)).Where(s => s.IsConnected).ToList();
         if (servers.Count > 0 && servers.All(s => s.IsSlave))
             throw new StoreException($"{Name} is a read-only replica: name the primary.");
-        if (servers.Find(s => !s.IsSlave) is { } primary && primary.Version < _oldest)
-            throw new StoreException($"{Name} is Redis {primary.Version}; {_oldest} or newer is needed.");
+        if (servers.Find(s => !s.IsSlave) is { } primary && primary.Version < Oldest)
+            throw new StoreException($"{Name} is Redis {primary.Version}; {Oldest} or newer is needed.");
         IsCluster = servers.Exists(s => s.ServerType == ServerType.Cluster);
         var info = (string?)await connection.GetDatabase().ExecuteAsync("INFO", [], CommandFlags.DemandMaster)
             .WaitAsync(_timeout, _time, cancellationToken) ?? "";

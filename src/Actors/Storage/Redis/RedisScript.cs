@@ -39,6 +39,12 @@ sealed class RedisScript
     public static RedisScript ReadMembers { get; } = new("member_read");
     public static RedisScript Prune { get; } = new("member_prune");
 
+    public static IEnumerable<RedisScript> All =>
+    [
+        Acquire, Release, HandOver, Locate, Begin, Find, Commit, End, Describe, Read, Delete, Publish, Manifest, Clear, Key,
+        Index, Unindex, Newest, Lookup, Join, Beat, Status, ReadMembers, Prune,
+    ];
+
     public string Name { get; }
     public string Text { get; }
     public byte[] Hash { get; }

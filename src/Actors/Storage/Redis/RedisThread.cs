@@ -118,8 +118,8 @@ sealed class RedisThread : IDisposable
             {
                 _connection = RespConnection.Open(address, _redis, _name, Left(job));
                 // A replica would answer reads, from a table that may be old.
-                if (_connection.Call(Left(job), RespConnection.Words(["ROLE"])) is not object?[] role || role[0] is not byte[] name
-                    || !name.AsSpan().SequenceEqual("master"u8))
+                if (_connection.Call(Left(job), RespConnection.Words(["ROLE"])) is not object?[] role
+                    || role[0] is not byte[] name || !name.AsSpan().SequenceEqual("master"u8))
                 {
                     throw new RespErrorException("READONLY: its role is not master");
                 }

@@ -2,12 +2,12 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace Hearth.Actors.Tests;
+namespace Hearth.Tests.Shared;
 
 /// <summary>An authority of certificates, with its files in PEM form.</summary>
-sealed class TestAuthority : IDisposable
+public sealed class TestAuthority : IDisposable
 {
-    readonly TemporaryDirectory _directory = new();
+    readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("hearth-certificates-");
     readonly X509Certificate2 _root;
 
     public TestAuthority()
@@ -46,8 +46,8 @@ sealed class TestAuthority : IDisposable
     public void Dispose()
     {
         _root.Dispose();
-        _directory.Dispose();
+        _directory.Delete(recursive: true);
     }
 
-    string PathOf(string name) => Path.Combine(_directory.Path, name);
+    string PathOf(string name) => Path.Combine(_directory.FullName, name);
 }
