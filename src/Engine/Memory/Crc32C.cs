@@ -53,8 +53,8 @@ static class Crc32C
         return AfterLane(AfterLane(a) ^ b) ^ c;
     }
 
-    /// <summary>The sum as it is a lane of zeroes later. Without the inversions at both ends sums are linear, so that what follows
-    /// can be summed apart, and added.</summary>
+    /// <summary>The sum as it is a lane of zeroes later. Without the inversions at both ends sums are linear, so that what
+    /// follows can be summed apart, and added.</summary>
     static uint AfterLane(uint crc) =>
         s_afterLane[(byte)crc] ^ s_afterLane[256 + (byte)(crc >> 8)]
         ^ s_afterLane[512 + (byte)(crc >> 16)] ^ s_afterLane[768 + (crc >> 24)];

@@ -25,8 +25,8 @@ static class GrainMetrics
         "Turns that this silo went on with after their silo was lost.");
 
     static readonly Counter<long> _cancelled = _meter.CreateCounter<long>("hearth.cancelled_turns", null,
-        "Cancelled turns; client_left: the last reader hung up; abandoned: its connection was lost and nobody came; asked: by API; "
-        + "interrupted: the activation ended.",
+        "Cancelled turns; client_left: the last reader hung up; abandoned: its connection was lost and nobody came; "
+        + "asked: by API; interrupted: the activation ended.",
         [new("cause", new[] { "client_left", "abandoned", "asked", "interrupted", "too_large" })]);
 
     static readonly Counter<long> _spills = _meter.CreateCounter<long>("hearth.spills", null,

@@ -13,8 +13,8 @@ public sealed class RedisStore : IAsyncDisposable
     readonly RedisThread _members;
     readonly RedisBlobStore _blobs;
 
-    RedisStore(RedisLink control, RedisThread members, RedisAddress spill, RedisOptions options, RedisKeys keys, TimeProvider time,
-        ILogger logger)
+    RedisStore(RedisLink control, RedisThread members, RedisAddress spill, RedisOptions options, RedisKeys keys,
+        TimeProvider time, ILogger logger)
     {
         (_control, _members) = (control, members);
         var index = new RedisGrainIndex(control, keys, options.Retention, logger);
