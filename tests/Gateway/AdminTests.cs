@@ -50,7 +50,7 @@ public sealed class AdminTests
         const string Rest = """
             "address":"127.0.0.1:7001","pid":42,"device":"cpu","models":["demo"],"status":"active","conversations":5,"blocks_used":3,
             """ + """
-            "blocks_total":64,"running":1,"waiting":2}
+            "blocks_total":64,"running":1,"waiting":2,"counts":{"generated_tokens":40}}
             """;
         Assert.Equal($$"""{"ready":true,"reason":"serving","silos":[{"id":"silo-0/0a1b2c3d",{{Rest}},{"id":"silo-1/99",{{Rest}}]}""",
             await reply.TextAsync());

@@ -41,7 +41,8 @@ public sealed class DurabilityTests
     {
         FaultyStore? faults = null;
         var time = new VirtualTime();
-        await using var silo = Start(store => faults = new FaultyStore(store), time);
+        // The clock runs ahead of the work: the activation is not to be collected meanwhile.
+        await using var silo = Start(store => faults = new FaultyStore(store), time, TimeSpan.FromDays(100));
         var (begun, ended) = (new TaskCompletionSource(), new TaskCompletionSource<OperationStatus>());
         faults!.Ended = ended.SetResult;
         silo.Engine.BeforeToken = (request, _) =>

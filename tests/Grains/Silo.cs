@@ -11,11 +11,13 @@ namespace Hearth.Grains.Tests;
 /// <summary>A cluster of one over a scripted engine and real files; a restart keeps the files only.</summary>
 sealed class Silo : IAsyncDisposable
 {
+    static readonly TimeSpan _idleMax = TimeSpan.FromMinutes(15);
+
     readonly string _directory;
     readonly EmbeddedStore _store;
     bool _stopped;
 
-    Silo(string directory, TimeProvider time, Func<IGrainStore, IGrainStore> wrap)
+    Silo(string directory, TimeProvider time, Func<IGrainStore, IGrainStore> wrap, TimeSpan idleMax)
     {
         _directory = directory;
         Engine = new FakeEngine(TinyModel.Write(directory));
@@ -25,7 +27,13 @@ sealed class Silo : IAsyncDisposable
         Model = ServedModel.Load(Engine);
         models.Serve(Model);
         var name = $"silo-{Guid.NewGuid():N}";
-        Cluster = new LocalCluster(new GrainHostOptions { Silo = name, SiloIsGone = (other, _) => ValueTask.FromResult(other != name) },
+        Cluster = new LocalCluster(
+            new GrainHostOptions
+            {
+                Silo = name,
+                SiloIsGone = (other, _) => ValueTask.FromResult(other != name),
+                IdleMax = idleMax,
+            },
             Store, _store.Blobs, models, time, NullLogger.Instance);
     }
 
@@ -40,14 +48,15 @@ sealed class Silo : IAsyncDisposable
 
     public static CancellationToken Stop => TestContext.Current.CancellationToken;
 
-    public static Silo Start(Func<IGrainStore, IGrainStore>? wrap = null, TimeProvider? time = null) =>
-        new(Directory.CreateTempSubdirectory("hearth-").FullName, time ?? TimeProvider.System, wrap ?? (s => s));
+    public static Silo Start(
+        Func<IGrainStore, IGrainStore>? wrap = null, TimeProvider? time = null, TimeSpan? idleMax = null) =>
+        new(Directory.CreateTempSubdirectory("hearth-").FullName, time ?? TimeProvider.System, wrap ?? (s => s), idleMax ?? _idleMax);
 
     /// <summary>Stops this one, and starts another on what it left on disk.</summary>
     public async Task<Silo> RestartAsync()
     {
         await StopAsync();
-        return new Silo(_directory, TimeProvider.System, s => s);
+        return new Silo(_directory, TimeProvider.System, s => s, _idleMax);
     }
 
     public async Task StopAsync()

@@ -6,6 +6,10 @@ namespace Hearth.Cli.Tests.Doctor;
 /// <summary>A set-up that is well until a test breaks something, and what the doctor says of it.</summary>
 sealed class Patient : IDisposable
 {
+    // What the tests are told by is nothing a set-up has.
+    static Patient() => Array.ForEach(["HEARTH_GOLDEN", "HEARTH_LONG", "HEARTH_SIM_SEEDS"],
+        name => Environment.SetEnvironmentVariable(name, null));
+
     readonly ScratchFolder _scratch = new();
 
     public Patient()
