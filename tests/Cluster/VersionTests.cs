@@ -45,7 +45,7 @@ public sealed class VersionTests(SharedCluster cluster) : SharedClusterTest(clus
         var rig = await Cluster.WithAsync(silos: 2, gateways: 1);
         var members = "hearth:{members}:table";
         var before = await rig.SilosSeenAsync(Cancellation);
-        rig.Redis.Ask("EVAL", "redis.call('HSET', KEYS[1], 'later/1', '1 9999 127.0.0.1:1 <later version=\"9\"/>') "
+        rig.Redis.Ask("EVAL", "redis.call('HSET', KEYS[1], 'later/0', '1 9999 127.0.0.1:1 <later version=\"9\"/>') "
             + "return redis.call('HINCRBY', KEYS[1], '', 1)", "1", members);
         await rig.UntilSilosAsync(silos => silos.Any(s => s.Name == "later"), Cancellation);
         var late = await rig.AddGatewayAsync(Cancellation);

@@ -136,6 +136,8 @@ sealed class SiloTable : IAsyncDisposable
         };
     }
 
+    static bool IsGone(MembershipView view, string silo) => view.Find(silo) is null or { Status: SiloStatus.Dead };
+
     sealed record ModelsOfView(MembershipView View, IReadOnlyList<ModelCard> Models);
 
     async Task FollowAsync()
@@ -144,15 +146,18 @@ sealed class SiloTable : IAsyncDisposable
         {
             for (var view = _watcher.View; ; view = await _watcher.NextAsync(view, _stop.Token))
             {
-                foreach (var (id, life) in _lives)
+                foreach (var id in _descriptions.Keys.Where(id => IsGone(view, id)))
                 {
-                    if (view.Find(id) is null or { Status: SiloStatus.Dead } && _lives.TryRemove(id, out _))
+                    _descriptions.TryRemove(id, out _);
+                }
+                foreach (var full in _full.Keys.Where(k => IsGone(view, k.Silo)))
+                {
+                    _full.TryRemove(full, out _);
+                }
+                foreach (var (id, life) in _lives.Where(l => IsGone(view, l.Key)))
+                {
+                    if (_lives.TryRemove(id, out _))
                     {
-                        _descriptions.TryRemove(id, out _);
-                        foreach (var full in _full.Keys.Where(k => k.Silo == id))
-                        {
-                            _full.TryRemove(full, out _);
-                        }
                         await life.CancelAsync();
                     }
                 }

@@ -4,7 +4,8 @@ local status, rest = string.match(row or '', '^(%d)( .*)$')
 if not status or status >= ARGV[2] then
     return 0
 end
-if ARGV[3] ~= '' and redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[3] then
+-- A silo that never beat stands at 0.
+if ARGV[3] ~= '' and (redis.call('HGET', KEYS[2], ARGV[1]) or '0') ~= ARGV[3] then
     return 0
 end
 -- A full server lets a script write that began with a deletion.
