@@ -60,4 +60,16 @@ static partial class Limits
 
     /// <summary>One chunk read; then the rest is recomputed.</summary>
     public static readonly TimeSpan RestoreReadMax = TimeSpan.FromSeconds(10);
+
+    /// <summary>Least memory of a step's numbers on a card.</summary>
+    public const int CudaStepBytesMin = 64 << 10;
+
+    /// <summary>Rows of logits that a card computes and sends back at once.</summary>
+    public const int CudaLogitRows = 64;
+
+    /// <summary>Memory of the parts that flash-decoding merges; more sequences take several passes.</summary>
+    public const long CudaPartialBytes = 64 << 20;
+
+    /// <summary>Recorded decode steps that are kept, by rows and length.</summary>
+    public const int CudaGraphsMax = 128;
 }

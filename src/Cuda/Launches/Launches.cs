@@ -21,9 +21,9 @@ readonly record struct RmsNormLaunch(ulong Source, ulong Weight, ulong Target, i
 [StructLayout(LayoutKind.Sequential)]
 readonly record struct LayerNormLaunch(ulong Source, ulong Weight, ulong Bias, ulong Target, int Width, float Epsilon);
 
-/// <summary><c>narrow_T</c>: f32 to T, to the nearest, ties to even. A grid-stride loop.</summary>
+/// <summary><c>narrow_T</c>: f32 to T, to the nearest, ties to even; <c>widen_T</c>: T to f32. A grid-stride loop.</summary>
 [StructLayout(LayoutKind.Sequential)]
-readonly record struct NarrowLaunch(ulong Source, ulong Target, long Count);
+readonly record struct ConvertLaunch(ulong Source, ulong Target, long Count);
 
 /// <summary><c>gemv_T</c>: up to three linear maps of the same few rows: y_i = x W_i^T + b_i, or += that. A row's result depends
 /// on nothing but the row: the order of its sum is the same for any number of rows. Grid: blocks of 4 outputs over
@@ -38,7 +38,8 @@ readonly record struct GemvLaunch(
     ulong Target0, ulong Target1, ulong Target2, ulong Source,
     int N0, int N1, int N2, int K, int Rows, int Accumulate);
 
-/// <summary><c>rope</c>: turns queries and keys in place by pairs (i, i + half). Grid: rows.</summary>
+/// <summary><c>rope</c> turns queries and keys in place by pairs (i, i + half), <c>rope_interleaved</c> by (2i, 2i + 1).
+/// Grid: rows.</summary>
 /// <param name="Cosines">f32 [rows, half]</param>
 [StructLayout(LayoutKind.Sequential)]
 readonly record struct RopeLaunch(
@@ -60,11 +61,12 @@ readonly record struct KvWriteLaunch(
 /// <param name="Tables">i32: the sequences' block tables.</param>
 /// <param name="Members">i32 [sequences]: which spans; null takes all.</param>
 /// <param name="Window">Positions that a query sees, itself included; 0 for all.</param>
+/// <param name="Slopes">f32 [heads]: scores get slope * (key - position); 0 for none.</param>
 [StructLayout(LayoutKind.Sequential)]
 readonly record struct AttendDecodeLaunch(
     ulong Queries, ulong Pool, ulong Spans, ulong Tables, ulong Members, ulong Partials, int Parts,
     int Layer, int Layers, int Heads, int KvHeads, int HeadDim, int ValueStride,
-    float Scale, int Window, float SoftCap, int SinkTokens);
+    float Scale, int Window, float SoftCap, int SinkTokens, ulong Slopes);
 
 /// <summary><c>attend_merge</c>: merges the parts of <see cref="AttendDecodeLaunch"/> in ascending order into f32 rows.
 /// Grid: (heads, sequences).</summary>
@@ -74,13 +76,13 @@ readonly record struct AttendMergeLaunch(
     ulong Partials, ulong Spans, ulong Members, ulong Target, int Parts, int Heads, int HeadDim, int Window, int SinkTokens);
 
 /// <summary><c>attend_prefill_T</c>: causal flash attention of sequences with any number of new rows, in tiles of
-/// <c>tileRows</c> rows. Grid: (tiles, heads).</summary>
+/// 64 rows. Grid: (tiles, heads).</summary>
 /// <param name="Tiles">i32 x 2 per tile: span, first row of the tile within the span.</param>
 [StructLayout(LayoutKind.Sequential)]
 readonly record struct AttendPrefillLaunch(
     ulong Queries, ulong Pool, ulong Spans, ulong Tables, ulong Tiles, ulong Target,
     int Layer, int Layers, int Heads, int KvHeads, int HeadDim, int ValueStride,
-    float Scale, int Window, float SoftCap, int SinkTokens);
+    float Scale, int Window, float SoftCap, int SinkTokens, ulong Slopes);
 
 /// <summary><c>activate_T</c>: target T = silu(gate) * up (kind 0) or gelu_tanh(gate) (kind 1, up is 0). A grid-stride
 /// loop.</summary>

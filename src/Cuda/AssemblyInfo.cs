@@ -1,0 +1,2 @@
+// Every argument crosses the border as it lies in memory.
+[assembly: System.Runtime.CompilerServices.DisableRuntimeMarshalling]

@@ -1,0 +1,84 @@
+using Hearth.Kernels;
+
+namespace Hearth.Cuda;
+
+/// <summary>One launcher per kernel, with the arithmetic of its grid. All of one stream.</summary>
+sealed class CudaOperations(CudaStream stream, CudaKernels kernels, int multiprocessors)
+{
+    /// <summary>Rows that the matrix-vector kernels take at once.</summary>
+    public const int GemvRowsMax = Limits.GemvRowsMax;
+
+    /// <summary>Positions of a part of flash-decoding.</summary>
+    public const int PartTokens = Limits.PartTokens;
+
+    /// <summary>Rows of a tile of the prefill kernels.</summary>
+    public const int TileRows = 64;
+
+    const int ElementsPerThread = 8, BlocksPerMultiprocessor = 8;
+    const int OutputsPerBlock = 4;
+
+    public void Embed(DType type, ulong table, ulong ids, ulong target, int rows, int width, float scale, bool accumulate) =>
+        kernels.Of<EmbedLaunch>("embed", type).Launch(
+            stream, rows, new(table, ids, target, width, scale, accumulate ? 1 : 0));
+
+    /// <param name="type">Of the target.</param>
+    public void RmsNorm(DType type, ulong source, ulong weight, ulong target, int rows, int width, float epsilon) =>
+        kernels.Of<RmsNormLaunch>("rms_norm", type).Launch(stream, rows, new(source, weight, target, width, epsilon));
+
+    public void LayerNorm(DType type, ulong source, ulong weight, ulong bias, ulong target, int rows, int width, float epsilon) =>
+        kernels.Of<LayerNormLaunch>("layer_norm", type).Launch(
+            stream, rows, new(source, weight, bias, target, width, epsilon));
+
+    public void Narrow(DType type, ulong source, ulong target, long count) =>
+        kernels.Of<ConvertLaunch>("narrow", type).Launch(stream, BlocksFor(count), new(source, target, count));
+
+    public void Widen(DType type, ulong source, ulong target, long count) =>
+        kernels.Of<ConvertLaunch>("widen", type).Launch(stream, BlocksFor(count), new(source, target, count));
+
+    /// <param name="type">Of the weights.</param>
+    public void Gemv(DType type, in GemvLaunch maps) =>
+        kernels.Of<GemvLaunch>("gemv", type).Launch(
+            stream, (maps.N0 + maps.N1 + maps.N2 + OutputsPerBlock - 1) / OutputsPerBlock, maps);
+
+    public void Rope(bool isInterleaved, int rows, in RopeLaunch rope) =>
+        kernels.Of<RopeLaunch>(isInterleaved ? "rope_interleaved" : "rope").Launch(stream, rows, rope);
+
+    /// <param name="type">Of the pool.</param>
+    public void WriteKv(DType type, int rows, in KvWriteLaunch write) =>
+        kernels.Of<KvWriteLaunch>("kv_write", type).Launch(stream, rows, write);
+
+    public void AttendDecode(DType type, int sequences, in AttendDecodeLaunch attend) =>
+        kernels.Of<AttendDecodeLaunch>("attend_decode", type).Launch(
+            stream, (attend.Parts, attend.KvHeads, sequences), Limits.ThreadsPerBlock, 0, attend);
+
+    public void AttendMerge(int sequences, in AttendMergeLaunch merge) =>
+        kernels.Of<AttendMergeLaunch>("attend_merge").Launch(
+            stream, (merge.Heads, sequences, 1), Limits.ThreadsPerBlock, 0, merge);
+
+    public void AttendPrefill(DType type, int tiles, in AttendPrefillLaunch attend) =>
+        kernels.Of<AttendPrefillLaunch>("attend_prefill", type).Launch(
+            stream, (tiles, attend.Heads, 1), Limits.ThreadsPerBlock, 0, attend);
+
+    /// <param name="type">Of the target.</param>
+    public void Activate(DType type, ulong gate, ulong up, ulong target, long count, int kind) =>
+        kernels.Of<ActivateLaunch>("activate", type).Launch(stream, BlocksFor(count), new(gate, up, target, count, kind));
+
+    public void GatherRows(ulong source, ulong rowIds, ulong target, int rows, int width) =>
+        kernels.Of<GatherRowsLaunch>("gather_rows").Launch(stream, rows, new(source, rowIds, target, width));
+
+    /// <summary>Blocks' first tokens to or from the compact form.</summary>
+    /// <param name="size">Bytes of a number: 2 or 4.</param>
+    public void MoveKv(bool isExport, int size, in KvMoveLaunch move)
+    {
+        var type = size == sizeof(float) ? DType.F32 : DType.F16;
+        kernels.Of<KvMoveLaunch>(isExport ? "kv_export" : "kv_import", type).Launch(
+            stream, (move.Layers * move.KvHeads, move.BlockCount, 1), Limits.ThreadsPerBlock, 0, move);
+    }
+
+    /// <summary>Blocks of a loop over so many numbers, enough to fill the card.</summary>
+    int BlocksFor(long count)
+    {
+        var blocks = (count + Limits.ThreadsPerBlock * ElementsPerThread - 1) / (Limits.ThreadsPerBlock * ElementsPerThread);
+        return (int)Math.Clamp(blocks, 1, multiprocessors * BlocksPerMultiprocessor);
+    }
+}
