@@ -1,0 +1,85 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text;
+using Xunit;
+
+namespace Hearth.Cuda.Tests;
+
+/// <summary>clang-19, which turns the kernels into PTX for a card and into C++ for the processor.</summary>
+static class Toolchain
+{
+    const string Compiler = "clang++-19";
+
+    static readonly string _root = Path.GetFullPath(Path.Combine(Here(), "..", "..", ".."));
+
+    public static string Kernels { get; } = Path.Combine(_root, "src", "Cuda", "Kernels");
+
+    static string Emulator { get; } = Path.Combine(_root, "tests", "Cuda", "Emulator");
+
+    /// <summary>What was made of the same sources before is kept here.</summary>
+    static string Made { get; } = Path.Combine(_root, "artifacts", "cuda");
+
+    public static IEnumerable<string> Sources => Directory.EnumerateFiles(Kernels, "*.cu").Select(f => Path.GetFileName(f)!).Order();
+
+    public static bool IsThere { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+        .Any(folder => File.Exists(Path.Combine(folder, Compiler)));
+
+    public static void Require() => Assert.SkipUnless(IsThere, "clang-19 is missing: install it to check the CUDA kernels");
+
+    /// <summary>PTX of one source; a warning is a failure.</summary>
+    public static string Ptx(string source, string architecture) =>
+        Cached($"{Path.GetFileNameWithoutExtension(source)}.{architecture}.ptx", target => Run([
+            "-x", "cuda", "--cuda-device-only", "-nocudainc", "-nocudalib", $"--cuda-gpu-arch={architecture}",
+            "--cuda-feature=+ptx83", "-std=c++17", "-O2", "-Wall", "-Werror", "-S", Path.Combine(Kernels, source), "-o", target]));
+
+    /// <summary>The kernels and the emulator as a shared library.</summary>
+    public static string Library()
+    {
+        string[] sources = [.. Sources.Select(s => Path.Combine(Kernels, s)), .. Directory.EnumerateFiles(Emulator, "*.cpp")];
+        var objects = new string[sources.Length];
+        Parallel.For(0, sources.Length, new ParallelOptions { MaxDegreeOfParallelism = 2 }, i => objects[i] =
+            Cached($"{Path.GetFileName(sources[i])}.o", target => Run([
+                "-x", "c++", "-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-march=x86-64-v3",
+                "-DHEARTH_EMULATED", "-I", Kernels, "-I", Emulator, "-Wall", "-Werror", "-Wno-unknown-cuda-version",
+                "-fsanitize=alignment,bounds", "-fsanitize-trap=alignment,bounds", "-c", sources[i], "-o", target])));
+        return Cached("libemulated.so", target => Run(["-shared", .. objects, "-o", target]));
+    }
+
+    /// <summary>Makes a file unless the same sources gave it before. Another process may do so too: the file appears whole.</summary>
+    static string Cached(string name, Action<string> make)
+    {
+        var folder = Path.Combine(Made, Digest());
+        var path = Path.Combine(folder, name);
+        if (File.Exists(path))
+            return path;
+        Directory.CreateDirectory(folder);
+        var draft = $"{path}.{Environment.ProcessId}";
+        make(draft);
+        File.Move(draft, path, overwrite: true);
+        return path;
+    }
+
+    static readonly Lazy<string> _digest = new(() =>
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var file in Directory.EnumerateFiles(Kernels).Concat(Directory.EnumerateFiles(Emulator)).Order(StringComparer.Ordinal))
+            hash.AppendData(Encoding.UTF8.GetBytes($"{Path.GetFileName(file)}\n{File.ReadAllText(file)}\n"));
+        return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+    });
+
+    static string Digest() => _digest.Value;
+
+    static void Run(string[] arguments)
+    {
+        var start = new ProcessStartInfo(Compiler, arguments) { RedirectStandardError = true, RedirectStandardOutput = true };
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"{Compiler} {string.Join(' ', arguments)}\n{errors}{output.Result}");
+    }
+
+    static string Here([CallerFilePath] string file = "") => Path.GetDirectoryName(file)!;
+}
