@@ -1,12 +1,23 @@
+using Hearth.Engine.Devices;
+
 namespace Hearth.Engine;
 
 /// <summary>How much of the machine an engine may use.</summary>
 public sealed record EngineOptions
 {
+    /// <summary>What computes.</summary>
+    public DeviceSpec Device { get; init; } = DeviceSpec.Cpu;
+
+    /// <summary>On a card: a reply does not depend on what else is in the batch (on the processor it never does).</summary>
+    public bool Deterministic { get; init; }
+
+    /// <summary>Lines for who waits for the start.</summary>
+    public Action<string> Progress { get; init; } = _ => { };
+
     /// <summary>Threads of the model's kernels; 0 takes every processor.</summary>
     public int Threads { get; init; }
 
-    /// <summary>Bytes of KV blocks on the device.</summary>
+    /// <summary>Bytes of KV blocks on the device; 0 takes what the weights leave of a card.</summary>
     public long KvMemoryBytes { get; init; } = 1L << 30;
 
     /// <summary>Bytes of spilled caches in host memory; 0 turns the tier off.</summary>
@@ -24,7 +35,8 @@ public sealed record EngineOptions
     public void Validate()
     {
         Check(Threads is >= 0 and <= Limits.ThreadsMax, nameof(Threads), $"0 (all processors) to {Limits.ThreadsMax}");
-        Check(KvMemoryBytes > 0, nameof(KvMemoryBytes), "greater than 0");
+        Check(KvMemoryBytes > 0 || KvMemoryBytes == 0 && Device.IsCuda, nameof(KvMemoryBytes), "greater than 0");
+        Check(Device.Cards.Count <= 1, nameof(Device), "one device");
         Check(HostMemoryBytes >= 0, nameof(HostMemoryBytes), "0 (off) or greater");
         Check(MaxSequences is >= 1 and <= Limits.SequencesMax, nameof(MaxSequences), $"1 to {Limits.SequencesMax}");
         Check(MaxQueue is >= 1 and <= Limits.QueueMax, nameof(MaxQueue), $"1 to {Limits.QueueMax}");

@@ -6,7 +6,6 @@ using Hearth.Engine.Devices;
 using Hearth.Engine.Memory;
 using Hearth.Engine.Models;
 using Hearth.Engine.Scheduling;
-using Hearth.Kernels;
 using Microsoft.Extensions.Logging;
 
 namespace Hearth.Engine;
@@ -56,24 +55,19 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         _thread.Start();
     }
 
-    /// <summary>Starts an engine on the processor. The model must outlive it.</summary>
+    /// <summary>Starts an engine on the options' device. The model must outlive it.</summary>
     /// <exception cref="ArgumentException">An option is out of its bounds.</exception>
+    /// <exception cref="Cuda.CudaException">The card or a library is missing, or cannot do what the model needs.</exception>
     /// <exception cref="InsufficientMemoryException">The KV memory cannot be reserved.</exception>
     public static TokenEngine Create(LoadedModel model, EngineOptions options, ILogger log, TimeProvider time)
     {
         options.Validate();
-        var blocks = (int)Math.Min(options.KvMemoryBytes / model.KvLayout.BlockBytes, Limits.BlocksMax);
-        if (blocks == 0)
-        {
-            throw new ArgumentException(
-                $"Engine option {nameof(options.KvMemoryBytes)} must hold one block: {model.KvLayout.BlockBytes} bytes.",
-                nameof(options));
-        }
-
-        var pool = new KvPool(model.KvLayout, blocks);
-        var context = new KernelContext(options.Threads);
-        var runner = model.CreateRunner(context, pool, options.MaxBatchTokens);
-        return new TokenEngine(model.Card, runner, new KvPoolBlocks(pool), options, log, time, context, pool);
+        var placement = options.Device.IsCuda
+            ? Placement.OnCard(model, options.Device.Cards[0], options.KvMemoryBytes, options.MaxBatchTokens,
+                new CudaOptions { Deterministic = options.Deterministic, Progress = options.Progress })
+            : Placement.OnProcessor(
+                model, options.Threads, Placement.BlocksFor(model, options.KvMemoryBytes), options.MaxBatchTokens);
+        return new TokenEngine(model.Card, placement.Runner, placement.Blocks, options, log, time, placement.Owned);
     }
 
     public ModelCard Model { get; }

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Hearth.Engine;
 using Hearth.Engine.Devices;
+using Hearth.Engine.Memory;
 using Hearth.Engine.Models;
 using Hearth.Kernels;
 
@@ -9,21 +10,21 @@ namespace Hearth.Golden.Tests;
 /// <summary>A model, a small KV pool and a runner, driven by hand.</summary>
 sealed class Rig : IDisposable
 {
-    const int RowsMax = 256, BlocksMax = 64;
+    public const int RowsMax = 256, BlocksMax = 64;
 
     readonly KernelContext _context;
-    readonly KvPool _pool;
-    readonly IModelRunner _runner;
+    readonly Placement _placement;
     readonly Batch _batch = new(RowsMax, 8);
     readonly Stack<int> _free;
 
     /// <param name="shuffle">Seed of the order in which blocks are handed out; null for ascending.</param>
-    public Rig(string directory, DType kvType = DType.F32, int threads = 2, int? shuffle = null)
+    /// <param name="place">On which device; the processor if null.</param>
+    public Rig(string directory, DType kvType = DType.F32, int threads = 2, int? shuffle = null,
+        Func<LoadedModel, Placement>? place = null)
     {
         Model = LoadedModel.Load(directory, new ModelOptions { KvType = kvType, Threads = 1 });
-        _context = new KernelContext(threads);
-        _pool = new KvPool(Model.KvLayout, BlocksMax);
-        _runner = Model.CreateRunner(_context, _pool, RowsMax);
+        _context = new KernelContext(1);
+        _placement = place?.Invoke(Model) ?? Placement.OnProcessor(Model, threads, BlocksMax, RowsMax);
         var blocks = Enumerable.Range(0, BlocksMax).Reverse().ToArray();
         if (shuffle is { } seed)
             new Random(seed).Shuffle(blocks);
@@ -31,7 +32,8 @@ sealed class Rig : IDisposable
     }
 
     public LoadedModel Model { get; }
-    public int Vocabulary => _runner.VocabularySize;
+    public int Vocabulary => _placement.Runner.VocabularySize;
+    public IKvBlocks Blocks => _placement.Blocks;
 
     public Sequence Begin() => new();
 
@@ -48,7 +50,7 @@ sealed class Rig : IDisposable
             sequence.Length += tokens.Length;
         }
         var logits = new float[_batch.LogitRows * Vocabulary];
-        _runner.Run(_batch, logits);
+        _placement.Runner.Run(_batch, logits);
         return logits;
     }
 
@@ -89,13 +91,13 @@ sealed class Rig : IDisposable
     /// <summary>A layer's keys or values as the reference stores them, [kvHeads, positions, headDim].</summary>
     public float[] Cache(Sequence sequence, int layer, bool keys)
     {
-        var (layout, length) = (_pool.Layout, sequence.Length);
+        var (layout, length) = (Model.KvLayout, sequence.Length);
         var result = new float[layout.KvHeads * length * layout.HeadDim];
         for (var from = 0; from < length; from += KvLayout.BlockTokens)
         {
             var count = Math.Min(KvLayout.BlockTokens, length - from);
             var bytes = new byte[layout.ExportBytes(count)];
-            _pool.Export(sequence.Blocks[from / KvLayout.BlockTokens], count, bytes);
+            Blocks.Export(sequence.Blocks[from / KvLayout.BlockTokens], count, bytes);
             var all = MemoryMarshal.Cast<byte, float>(bytes);
             for (var head = 0; head < layout.KvHeads; head++)
             {
@@ -114,8 +116,7 @@ sealed class Rig : IDisposable
 
     public void Dispose()
     {
-        _runner.Dispose();
-        _pool.Dispose();
+        _placement.Dispose();
         _context.Dispose();
         Model.Dispose();
     }

@@ -56,6 +56,9 @@ public sealed class LoadedModel : IDisposable
             .Select(t => new StoredTensor(t.Name, t.Type.ToString(), t.ShapeText, t.Length)),
     ];
 
+    /// <summary>Bytes of the weights as they are stored.</summary>
+    internal long WeightBytes => _checkpoint.Tensors.Sum(t => t.Length);
+
     /// <summary>Refuses a directory that holds no checkpoint, or one of another family, by its config.json alone.</summary>
     /// <exception cref="CheckpointException">It cannot be served; the message says why and what to do.</exception>
     public static void RequireConfig(string directory) => Family.Require(Checkpoint.ReadConfig(directory));
@@ -102,7 +105,21 @@ public sealed class LoadedModel : IDisposable
     /// <param name="context">The engine loop's own; it and the pool outlive the runner.</param>
     /// <param name="rowsMax">Most rows of a batch.</param>
     internal IModelRunner CreateRunner(KernelContext context, KvPool pool, int rowsMax) =>
-        new DecoderRunner(_spec, _weights, new CpuDevice(context, pool, rowsMax));
+        CreateRunner(new CpuDevice(context, pool, rowsMax));
+
+    /// <param name="device">Taken over.</param>
+    internal IModelRunner CreateRunner(IDevice device)
+    {
+        try
+        {
+            return new DecoderRunner(_spec, _weights, device);
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
 
     public void Dispose()
     {

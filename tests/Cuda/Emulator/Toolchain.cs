@@ -17,6 +17,8 @@ static class Toolchain
 
     static string Emulator { get; } = Path.Combine(_root, "tests", "Cuda", "Emulator");
 
+    static string Fake { get; } = Path.Combine(_root, "tests", "Cuda", "FakeDriver");
+
     /// <summary>What was made of the same sources before is kept here.</summary>
     static string Made { get; } = Path.Combine(_root, "artifacts", "cuda");
 
@@ -34,16 +36,21 @@ static class Toolchain
             "--cuda-feature=+ptx83", "-std=c++17", "-O2", "-Wall", "-Werror", "-S", Path.Combine(Kernels, source), "-o", target]));
 
     /// <summary>The kernels and the emulator as a shared library.</summary>
-    public static string Library()
+    public static string Library() => Library("libemulated.so", []);
+
+    /// <summary>The same with the fake driver, compiler and cuBLASLt around it.</summary>
+    public static string FakeDriver() => Library("libfake.so", Directory.EnumerateFiles(Fake, "*.cpp"));
+
+    static string Library(string name, IEnumerable<string> more)
     {
-        string[] sources = [.. Sources.Select(s => Path.Combine(Kernels, s)), .. Directory.EnumerateFiles(Emulator, "*.cpp")];
+        string[] sources = [.. Sources.Select(s => Path.Combine(Kernels, s)), .. Directory.EnumerateFiles(Emulator, "*.cpp"), .. more];
         var objects = new string[sources.Length];
         Parallel.For(0, sources.Length, new ParallelOptions { MaxDegreeOfParallelism = 2 }, i => objects[i] =
             Cached($"{Path.GetFileName(sources[i])}.o", target => Run([
                 "-x", "c++", "-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-march=x86-64-v3",
                 "-DHEARTH_EMULATED", "-I", Kernels, "-I", Emulator, "-Wall", "-Werror", "-Wno-unknown-cuda-version",
                 "-fsanitize=alignment,bounds", "-fsanitize-trap=alignment,bounds", "-c", sources[i], "-o", target])));
-        return Cached("libemulated.so", target => Run(["-shared", .. objects, "-o", target]));
+        return Cached(name, target => Run(["-shared", .. objects, "-o", target]));
     }
 
     /// <summary>Makes a file unless the same sources gave it before. Another process may do so too: the file appears whole.</summary>
@@ -63,7 +70,7 @@ static class Toolchain
     static readonly Lazy<string> _digest = new(() =>
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var file in Directory.EnumerateFiles(Kernels).Concat(Directory.EnumerateFiles(Emulator)).Order(StringComparer.Ordinal))
+        foreach (var file in new[] { Kernels, Emulator, Fake }.SelectMany(Directory.EnumerateFiles).Order(StringComparer.Ordinal))
             hash.AppendData(Encoding.UTF8.GetBytes($"{Path.GetFileName(file)}\n{File.ReadAllText(file)}\n"));
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
     });

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstring>
 #include <tuple>
+#include <vector>
 
 namespace emulator {
 
@@ -31,7 +32,10 @@ void copy_async_wait(int pending);
 
 [[noreturn]] void fail(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
-struct Registration { Registration(const char* name, int threads, void (*call)(void** arguments)); };
+// sizes: of the parameters, in order.
+struct Registration { Registration(const char* name, int threads, void (*call)(void** arguments), std::vector<u32> sizes); };
+
+template <class... P> std::vector<u32> sizes_of(void (*)(P...)) { return {(u32)sizeof(P)...}; }
 
 template <class T> T argument(void* p)
 {
@@ -83,7 +87,8 @@ void compute_f16(void** lanes);
 
 #define KERNEL(name, threads, params, ...) \
     extern "C" void name params __VA_ARGS__ \
-    static emulator::Registration name##_entry(#name, threads, [](void** a) { emulator::invoke(name, a); });
+    static emulator::Registration name##_entry(#name, threads, [](void** a) { emulator::invoke(name, a); }, \
+        emulator::sizes_of(name));
 #define KERNEL_OCCUPIED(name, threads, blocks, params, ...) KERNEL(name, threads, params, __VA_ARGS__)
 
 DEV void block_barrier() { emulator::barrier(); }

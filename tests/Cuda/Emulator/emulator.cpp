@@ -63,6 +63,7 @@ struct Kernel
 {
     int threads;
     void (*call)(void**);
+    std::vector<u32> sizes;
 };
 
 std::map<std::string, Kernel>& kernels()
@@ -252,7 +253,10 @@ void run_block()
 
 }  // namespace
 
-Registration::Registration(const char* name, int threads, void (*call)(void**)) { kernels()[name] = Kernel{threads, call}; }
+Registration::Registration(const char* name, int threads, void (*call)(void**), std::vector<u32> sizes)
+{
+    kernels()[name] = Kernel{threads, call, std::move(sizes)};
+}
 
 void fail(const char* format, ...)
 {
@@ -492,6 +496,15 @@ EXPORT int hearth_free(void* p)
 }
 
 EXPORT int hearth_has(const char* name) { return kernels().count(name) != 0; }
+
+// Sizes of a kernel's parameters, in order; gives how many there are.
+EXPORT int hearth_parameters(const char* name, u32* sizes, int most)
+{
+    auto& all = kernels()[name].sizes;
+    for (int i = 0; i < (int)all.size() && i < most; i++)
+        sizes[i] = all[(size_t)i];
+    return (int)all.size();
+}
 
 // Runs a kernel to its end; arguments[i] points to the i-th parameter, as cuLaunchKernel has it. Blocks run one after the other on
 // the calling thread. Seed 0: threads in order, copies at once; others: random orders, copies as late as may be.
