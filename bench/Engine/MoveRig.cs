@@ -149,7 +149,8 @@ sealed class MoveRig : IAsyncDisposable
         public List<ReadOnlyMemory<byte>> Chunks { get; } = [];
         public ReadOnlyMemory<int> Tokens => tokens;
 
-        public ValueTask<ReadOnlyMemory<byte>?> ReadAsync(int chunk, CancellationToken cancellationToken) => new(Chunks[chunk]);
+        public ValueTask<CacheChunk?> ReadAsync(int chunk, CancellationToken cancellationToken) =>
+            new(new CacheChunk(chunk * Limits.ChunkTokens, Limits.ChunkTokens, Chunks[chunk]));
     }
 
     public async ValueTask DisposeAsync()

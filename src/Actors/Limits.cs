@@ -79,6 +79,7 @@ public static class Limits
     /// conversation.</summary>
     public const int BlobConnections = 4;
     public const int BlobSocketBytes = 4 << 20;
+    public const int BlobRangeBytes = 1 << 20;
     public const int BlobMovesMax = 3;
     public const int BlobCallsQueued = 64;
 

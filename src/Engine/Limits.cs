@@ -39,6 +39,9 @@ static partial class Limits
     /// <summary>Restores that read at the same time: a slow store holds up one conversation, not all.</summary>
     public const int RestoreWorkers = 4;
 
+    /// <summary>Chunks of one restore that are read side by side, while the one before them is copied.</summary>
+    public const int RestoreReads = 2;
+
     /// <summary>Fewer tokens than this are restored only when measured to be faster.</summary>
     public const int RestoreTokensMin = 64;
 

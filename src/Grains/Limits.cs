@@ -9,6 +9,10 @@ public static class Limits
     /// <summary>Conversations whose caches are written to the store at the same time.</summary>
     public const int SpillsAtOnce = 2;
 
+    /// <summary>Memory that chunks are read into and that is kept for the next ones: so many of a size, up to this size.</summary>
+    public const int ChunkMemoriesKept = 4;
+    public const int ChunkMemoryBytesMax = 64 << 20;
+
     /// <summary>Bytes of a stored turn's events after decompression.</summary>
     public const int TurnRecordBytesMax = 64 << 20;
 

@@ -115,15 +115,15 @@ sealed class FakeSpill : ICacheSpill
     public CacheOrigin Origin { get; init; } = CacheOrigin.Restored;
     public string Source { get; init; } = "the store";
     public Func<int, CancellationToken, ValueTask>? BeforeRead { get; init; }
-    public Func<int, byte[], ReadOnlyMemory<byte>> Take { get; init; } = (_, blob) => blob;
+    public Func<CacheChunk, CacheChunk> Lend { get; init; } = chunk => chunk;
 
-    public async ValueTask<ReadOnlyMemory<byte>?> ReadAsync(int chunk, CancellationToken cancellationToken)
+    public async ValueTask<CacheChunk?> ReadAsync(int chunk, CancellationToken cancellationToken)
     {
         if (BeforeRead is { } before)
         {
             await before(chunk, cancellationToken);
         }
 
-        return Chunks.TryGetValue(chunk, out var blob) ? Take(chunk, blob) : null;
+        return Chunks.TryGetValue(chunk, out var blob) ? Lend(new(chunk * Limits.ChunkTokens, 0, blob)) : null;
     }
 }

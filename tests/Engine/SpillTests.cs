@@ -55,12 +55,12 @@ public class SpillTests
     }
 
     [Fact]
-    public async Task AChunkIsReadWhileTheOneBeforeItIsUsedAndNoFurther()
+    public async Task ChunksAreReadWhileTheOneBeforeThemIsUsedAndTheirMemoryIsGivenBack()
     {
         var (request, spill) = await SpilledAsync();
         var read = new List<int>();
-        var memory = new[] { new byte[1 << 20], new byte[1 << 20] };
-        var lagging = new FakeSpill
+        var (lent, most) = (0, 0);
+        var lending = new FakeSpill
         {
             Tokens = spill.Tokens,
             BeforeRead = (chunk, _) =>
@@ -68,21 +68,29 @@ public class SpillTests
                 read.Add(chunk);
                 return ValueTask.CompletedTask;
             },
-            // As a source does that uses its memory again: what was read before the last time is no longer there.
-            Take = (chunk, blob) =>
+            // As a source does that uses its memory again: what was given back is no longer there.
+            Lend = chunk =>
             {
-                var mine = memory[chunk % 2];
-                mine.AsSpan().Fill(0xAA);
-                blob.CopyTo(mine, 0);
-                return mine.AsMemory(0, blob.Length);
+                var memory = chunk.Blob.ToArray();
+                most = Math.Max(most, Interlocked.Increment(ref lent));
+                return chunk with
+                {
+                    Blob = memory,
+                    Lease = new Lease(() =>
+                    {
+                        memory.AsSpan().Fill(0xAA);
+                        Interlocked.Decrement(ref lent);
+                    }),
+                };
             },
             Chunks = spill.Chunks,
         };
         await using var harness = new Harness();
-        var reply = await harness.RunAsync(request with { Spill = lagging });
+        var reply = await harness.RunAsync(request with { Spill = lending });
         Assert.Equal(await Harness.AloneAsync(request), reply.Tokens);
         Assert.Equal((CacheOrigin.Restored, 543), (reply.Admitted.Cache, reply.Admitted.CachedTokens));
         Assert.Equal([0, 1, 2], read);
+        Assert.Equal((0, Limits.RestoreReads + 1), (lent, most));
     }
 
     [Fact]
@@ -246,5 +254,10 @@ public class SpillTests
         int[] history = [.. prompt, .. first.Tokens];
         var spill = await harness.ExportAsync("a", history);
         return (Harness.Request("a", [.. history, 3]) with { Spill = spill }, spill);
+    }
+
+    sealed class Lease(Action end) : IDisposable
+    {
+        public void Dispose() => end();
     }
 }

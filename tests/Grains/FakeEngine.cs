@@ -151,8 +151,13 @@ sealed class FakeEngine(ModelCard model) : ITokenEngine
         foreach (var spill in new[] { request.Peer, request.Spill })
         {
             var stored = new List<int>();
-            for (var i = 0; spill is not null && await spill.ReadAsync(i, CancellationToken.None) is { } blob; i++)
-                stored.AddRange(TokensOf(blob.Span));
+            for (var i = 0; spill is not null && await spill.ReadAsync(i, CancellationToken.None) is { } chunk; i++)
+            {
+                var tokens = TokensOf(chunk.Blob.Span);
+                if (!spill.Tokens.Span[stored.Count..].StartsWith(tokens))
+                    break;
+                stored.AddRange(tokens);
+            }
             if (Common(stored, request.Prompt.Span) is var found && found > best)
                 (best, origin) = (found, spill!.Origin);
         }

@@ -110,7 +110,8 @@ public sealed record TokenRequest
     public CancellationToken Suspension { get; init; }
 }
 
-/// <summary>Reads a conversation's spilled cache. The engine checks every chunk and uses none that does not match.</summary>
+/// <summary>Reads a conversation's spilled cache. The engine reads a few chunks side by side, checks every one, and uses none that
+/// does not match.</summary>
 public interface ICacheSpill
 {
     /// <summary>The tokens that the spill covers, from position 0.</summary>
@@ -122,15 +123,14 @@ public interface ICacheSpill
     /// <summary>What people call it ("the store", "silo s2"); reads of one name are measured together.</summary>
     string Source => "the store";
 
-    /// <returns>The chunk as it was exported, valid until the next read but one begins: one is read while the one before it is
-    /// used. Null if it is gone.</returns>
-    ValueTask<ReadOnlyMemory<byte>?> ReadAsync(int chunk, CancellationToken cancellationToken);
+    /// <returns>The chunk as it was exported; null if it is gone.</returns>
+    ValueTask<CacheChunk?> ReadAsync(int chunk, CancellationToken cancellationToken);
 }
 
 /// <param name="First">Position of its first token.</param>
 /// <param name="Tokens">Number of tokens in the chunk.</param>
 /// <param name="Blob">Header, keys and values, checksum; readable by an engine with the same model fingerprint only.</param>
-/// <param name="Lease">Gives the blob's memory back to its engine.</param>
+/// <param name="Lease">Gives the blob's memory back to whom it belongs.</param>
 public sealed record CacheChunk(int First, int Tokens, ReadOnlyMemory<byte> Blob, IDisposable? Lease = null) : IDisposable
 {
     /// <summary>For those who have read the blob and keep nothing of it; not to do so costs a little time, no more.</summary>

@@ -49,7 +49,7 @@ sealed class RestoreJob(
     public string? Reason { get; set; }
 }
 
-/// <summary>Reads, checks and copies spilled chunks beside the engine's thread: one is read while the one before it is checked
+/// <summary>Reads, checks and copies spilled chunks beside the engine's thread: some are read while the one before them is checked
 /// and copied. A broken chunk ends a job; what came before it counts.</summary>
 sealed class Restorer : IAsyncDisposable
 {
@@ -116,20 +116,19 @@ sealed class Restorer : IAsyncDisposable
     async Task RestoreAsync(RestoreJob job)
     {
         var stop = CancellationTokenSource.CreateLinkedTokenSource(job.Cancellation, job.Suspension, _stop.Token);
-        var read = ReadAsync(job, job.Restored / Limits.ChunkTokens, stop.Token);
+        var reads = new Queue<Task<CacheChunk?>>();
+        var next = job.Restored / Limits.ChunkTokens;
+        ReadAhead();
         try
         {
             while (job.Restored < job.To)
             {
                 stop.Token.ThrowIfCancellationRequested();
-                var chunk = job.Restored / Limits.ChunkTokens;
-                var blob = await read.WaitAsync(Limits.RestoreReadMax, _time, stop.Token);
-                if ((chunk + 1) * Limits.ChunkTokens < job.To)
-                {
-                    read = ReadAsync(job, chunk + 1, stop.Token);
-                }
-
-                job.Reason = Take(job, chunk, blob);
+                var index = job.Restored / Limits.ChunkTokens;
+                using var chunk = await reads.Peek().WaitAsync(Limits.RestoreReadMax, _time, stop.Token);
+                _ = reads.Dequeue();
+                ReadAhead();
+                job.Reason = Take(job, index, chunk?.Blob ?? default);
                 if (job.Reason is not null)
                 {
                     return;
@@ -138,36 +137,45 @@ sealed class Restorer : IAsyncDisposable
         }
         finally
         {
-            _ = EndAsync(read, stop);
+            _ = EndAsync(reads, stop);
+        }
+
+        void ReadAhead()
+        {
+            for (; reads.Count < Limits.RestoreReads && next * Limits.ChunkTokens < job.To; next++)
+            {
+                reads.Enqueue(job.Source.Spill.ReadAsync(next, stop.Token).AsTask());
+            }
         }
     }
 
-    /// <summary>Nobody waits for a chunk that was read ahead in vain, or hangs.</summary>
-    static async Task EndAsync(Task read, CancellationTokenSource stop)
+    /// <summary>Nobody waits for chunks that were read ahead in vain, or hang.</summary>
+    static async Task EndAsync(Queue<Task<CacheChunk?>> reads, CancellationTokenSource stop)
     {
         await stop.CancelAsync();
-        await read.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (var read in reads)
+        {
+            await ((Task)read).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            (read.IsCompletedSuccessfully ? await read : null)?.Dispose();
+        }
+
         stop.Dispose();
     }
 
-    static Task<ReadOnlyMemory<byte>?> ReadAsync(RestoreJob job, int chunk, CancellationToken cancellation) =>
-        job.Source.Spill.ReadAsync(chunk, cancellation).AsTask();
-
     /// <returns>Null when the chunk is in its blocks, else why not.</returns>
-    string? Take(RestoreJob job, int chunk, ReadOnlyMemory<byte>? blob)
+    string? Take(RestoreJob job, int chunk, ReadOnlyMemory<byte> blob)
     {
         var tokens = job.Source.Tokens;
         var first = chunk * Limits.ChunkTokens;
         var end = Math.Min(tokens.Length, first + Limits.ChunkTokens);
         var content = KvContent.Exact;
-        var reason = blob is not { Length: > 0 } ? "gone"
-            : _format.Verify(blob.Value.Span, first, tokens.Span[..end], out content);
+        var reason = blob.IsEmpty ? "gone" : _format.Verify(blob.Span, first, tokens.Span[..end], out content);
         if (reason is not null)
         {
             return $"chunk {chunk} from {job.Source.Name}: {reason}";
         }
 
-        var payload = _tier.Dequantize(blob!.Value[KvBlob.HeaderBytes..^KvBlob.TrailerBytes], content);
+        var payload = _tier.Dequantize(blob[KvBlob.HeaderBytes..^KvBlob.TrailerBytes], content);
         job.IsExact &= content == KvContent.Exact;
         _tier.Import(payload.Span, job.Blocks.Span, first, job.From, job.To);
         job.Bytes += payload.Length;

@@ -136,7 +136,7 @@ sealed partial class CacheSpiller(
         var (data, form) = codec.Encode(context.Id, name, chunk.Blob);
         await blobs.PutAsync(context.Id, name, data, CancellationToken.None);
         GrainMetrics.SpilledBytes(data.Length);
-        var stored = new SpillChunk(name, chunk.Tokens, data.Length, Crc32C.Of(data.Span), form, chunk.Blob.Length);
+        var stored = new SpillChunk(name, chunk.Tokens, data.Length, form, chunk.Blob.Length);
         chunk.Dispose();
         return stored;
     }

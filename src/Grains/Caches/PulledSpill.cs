@@ -25,10 +25,13 @@ sealed class PulledSpill(CachePeer peer, ReadOnlyMemory<int> tokens, int chunkTo
     public CacheOrigin Origin => CacheOrigin.Pulled;
     public string Source => $"silo {peer.Silo}";
 
-    public async ValueTask<ReadOnlyMemory<byte>?> ReadAsync(int chunk, CancellationToken cancellationToken) =>
-        await peer.ReadAsync(chunk * chunkTokens, cancellationToken) is { } part
-            ? new ReadOnlyMemory<byte>(part)
-            : (ReadOnlyMemory<byte>?)null; // A null array would become an empty memory.
+    public async ValueTask<CacheChunk?> ReadAsync(int chunk, CancellationToken cancellationToken)
+    {
+        var first = chunk * chunkTokens;
+        return await peer.ReadAsync(first, cancellationToken) is { } part
+            ? new CacheChunk(first, Math.Min(chunkTokens, tokens.Length - first), part.Memory, part)
+            : null;
+    }
 }
 
 /// <summary>The silo that had a conversation before, as the keeper of its cache.</summary>
@@ -43,13 +46,13 @@ sealed class CachePeer(IPeerNetwork network, string silo, string address, GrainI
         (await AskAsync(_ask, Limits.PullAsk, cancellationToken))?.Answer.Held ?? 0;
 
     /// <returns>Null if it is gone there, or the silo does not answer.</returns>
-    public async Task<byte[]?> ReadAsync(int first, CancellationToken cancellationToken) =>
+    public async Task<PeerMessage?> ReadAsync(int first, CancellationToken cancellationToken) =>
         (await AskAsync(_ask with { First = first }, Limits.PullPart, cancellationToken))?.Blob;
 
     /// <summary>Best effort: what stays is given up when room is needed.</summary>
     public Task DropAsync() => AskAsync(_ask with { Drop = true }, Limits.PullAsk, CancellationToken.None);
 
-    async Task<(PullAnswer Answer, byte[]? Blob)?> AskAsync(PullCall ask, TimeSpan limit, CancellationToken cancellationToken)
+    async Task<(PullAnswer Answer, PeerMessage? Blob)?> AskAsync(PullCall ask, TimeSpan limit, CancellationToken cancellationToken)
     {
         try
         {
@@ -66,8 +69,7 @@ sealed class CachePeer(IPeerNetwork network, string silo, string address, GrainI
             }
             if (!answer.HasPart)
                 return (answer, null);
-            using var blob = await call.ReceiveAsync(stop.Token);
-            return (answer, blob?.Memory.ToArray());
+            return (answer, await call.ReceiveAsync(stop.Token));
         }
         catch (Exception e) when (e is PeerException or JsonException
             || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))

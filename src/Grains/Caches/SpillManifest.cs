@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Numerics;
 using System.Text.Json;
 using Hearth.Contracts;
 using Hearth.Grains.Transcripts;
@@ -47,9 +46,8 @@ sealed record SpillManifest(
 
 /// <param name="Name">Of the blob.</param>
 /// <param name="Length">Of the blob in bytes.</param>
-/// <param name="Crc">CRC32C of the blob.</param>
 /// <param name="Plain">Bytes of the chunk as the engine exported it.</param>
-sealed record SpillChunk(string Name, int Tokens, int Length, uint Crc, ChunkForm Form, int Plain);
+sealed record SpillChunk(string Name, int Tokens, int Length, ChunkForm Form, int Plain);
 
 /// <summary>Token ids as the store keeps them.</summary>
 static class TokenBytes
@@ -68,18 +66,5 @@ static class TokenBytes
         for (var i = 0; i < tokens.Length; i++)
             tokens[i] = BinaryPrimitives.ReadInt32LittleEndian(bytes[(i * sizeof(int))..]);
         return tokens;
-    }
-}
-
-static class Crc32C
-{
-    public static uint Of(ReadOnlySpan<byte> data)
-    {
-        var crc = uint.MaxValue;
-        for (; data.Length >= sizeof(ulong); data = data[sizeof(ulong)..])
-            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(data));
-        foreach (var b in data)
-            crc = BitOperations.Crc32C(crc, b);
-        return ~crc;
     }
 }

@@ -1,36 +1,51 @@
+using System.Buffers;
 using Hearth.Actors;
 using Hearth.Actors.Storage;
 using Hearth.Contracts;
 
 namespace Hearth.Grains.Caches;
 
-/// <summary>Reads a conversation's spilled cache for the engine; a blob that is not the one written is as good as gone.
-/// One reader at a time: a chunk's memory is used again for the next one but one.</summary>
+/// <summary>Reads a conversation's spilled cache for the engine, which checks that a chunk is the one written.</summary>
 sealed class StoredSpill(IBlobStore blobs, ChunkCodec codec, GrainId grain, SpillManifest manifest) : ICacheSpill
 {
-    byte[] _memory = [];
-    byte[] _memoryBefore = [];
+    /// <summary>Each new large array would cost its pages; kept are as many as are read at once.</summary>
+    static readonly ArrayPool<byte> s_memory = ArrayPool<byte>.Create(Limits.ChunkMemoryBytesMax, Limits.ChunkMemoriesKept);
 
     public ReadOnlyMemory<int> Tokens { get; } = TokenBytes.Read(manifest.Tokens);
 
-    public async ValueTask<ReadOnlyMemory<byte>?> ReadAsync(int chunk, CancellationToken cancellationToken)
+    public async ValueTask<CacheChunk?> ReadAsync(int chunk, CancellationToken cancellationToken)
     {
         if ((uint)chunk >= (uint)manifest.Chunks.Count)
             return null;
-        var (name, _, length, crc, form, plain) = manifest.Chunks[chunk];
-        (_memory, _memoryBefore) = (_memoryBefore, _memory);
-        if (_memory.Length < length)
-            _memory = GC.AllocateUninitializedArray<byte>(length);
-        var data = _memory.AsMemory(0, length);
+        var (name, tokens, length, form, plain) = manifest.Chunks[chunk];
+        var lease = new Lease(s_memory.Rent(length));
+        var data = lease.Memory[..length];
         try
         {
-            if (await blobs.ReadAsync(grain, name, data, cancellationToken) == length && Crc32C.Of(data.Span) == crc)
-                return codec.Decode(grain, name, data, form, plain);
+            if (await blobs.ReadAsync(grain, name, data, cancellationToken) == length
+                && codec.Decode(grain, name, data, form, plain) is { } blob)
+            {
+                return new CacheChunk(chunk * manifest.ChunkTokens, tokens, blob, lease);
+            }
         }
         catch (StoreException)
         {
             // A cache is never worth a failed turn: the engine computes what it does not get.
         }
+        lease.Dispose();
         return null;
+    }
+
+    sealed class Lease(byte[] memory) : IDisposable
+    {
+        byte[]? _memory = memory;
+
+        public Memory<byte> Memory => _memory;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _memory, null) is { } returned)
+                s_memory.Return(returned);
+        }
     }
 }

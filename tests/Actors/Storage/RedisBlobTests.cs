@@ -50,6 +50,22 @@ public sealed class RedisBlobTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ABlobOfAnyLengthIsReadRangeByRangeAndOneTooLongIsNot()
+    {
+        foreach (var length in new[] { 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 2 << 20, (3 << 20) + 7 })
+        {
+            var blob = new byte[length];
+            new Random(length).NextBytes(blob);
+            await _store!.Blobs.PutAsync(Grain, "b1", blob, Stop);
+            var back = new byte[length + 1];
+            Assert.Equal(length, await _store.Blobs.ReadAsync(Grain, "b1", back, Stop));
+            Assert.Equal(blob, back[..length]);
+            Assert.Equal(-1, await _store.Blobs.ReadAsync(Grain, "b1", back.AsMemory(0, length - 1), Stop));
+        }
+        Assert.InRange(AgeOf("b1"), 3600, 7 * 24 * 3600); // Reading puts off its end.
+    }
+
+    [Fact]
     public async Task WhatNoManifestNamesIsGoneAfterAMinuteAndWhatIsNamedStays()
     {
         var fence = await OwnAsync("a", null);

@@ -126,8 +126,8 @@ public sealed class ClusterDoctorTests : IClassFixture<ClusterDoctorTests.Well>,
     public async Task ASpillUserWithTooFewRights()
     {
         using var spill = RedisServer.Start("--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru");
-        spill.Ask("ACL", "SETUSER", "caches", "on", ">secret", "~*", "+@all", "-getex");
-        await SuffersAsync("redis-spill.rights", Verdict.Fail, "GETEX",
+        spill.Ask("ACL", "SETUSER", "caches", "on", ">secret", "~*", "+@all", "-getrange");
+        await SuffersAsync("redis-spill.rights", Verdict.Fail, "GETRANGE",
             "--redis", _redis.Address, "--redis-spill", spill.Address + ",user=caches,password=secret");
     }
 

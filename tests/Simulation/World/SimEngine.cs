@@ -167,10 +167,10 @@ sealed class SimEngine(SimProcess process, ModelCard model) : ITokenEngine
         if (request.Spill is not { } spill)
             return (held, held > 0 ? CacheOrigin.Hit : CacheOrigin.New);
         var (expected, stored) = (spill.Tokens.ToArray(), new List<int>());
-        for (var i = 0; await spill.ReadAsync(i, CancellationToken.None) is { } blob; i++)
+        for (var i = 0; await spill.ReadAsync(i, CancellationToken.None) is { } chunk; i++)
         {
             var part = expected.Skip(i * ChunkTokens).Take(ChunkTokens).ToArray();
-            if (part.Length == 0 || !blob.Span.SequenceEqual(BlobOf(part)))
+            if (part.Length == 0 || !chunk.Blob.Span.SequenceEqual(BlobOf(part)))
                 break;
             stored.AddRange(part);
         }

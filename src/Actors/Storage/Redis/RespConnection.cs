@@ -62,23 +62,50 @@ sealed class RespConnection : IDisposable
         return _reader.Read();
     }
 
-    /// <summary>A command with a large value in it or in its reply.</summary>
-    /// <param name="value">The last argument; left out if empty.</param>
-    /// <param name="destination">Gets the value of the reply.</param>
-    /// <returns>The number, or the value's length; -1 for no value.</returns>
+    /// <summary>A command with a large value as its last argument, and a status as its reply.</summary>
     /// <exception cref="RespErrorException">Redis refused; the connection is fine.</exception>
     /// <exception cref="IOException">No answer in time, or the connection broke.</exception>
-    public long Call(TimeSpan timeout, IReadOnlyList<byte[]> words, ReadOnlySpan<byte> value, Span<byte> destination)
+    public void Write(TimeSpan timeout, IReadOnlyList<byte[]> words, ReadOnlySpan<byte> value)
     {
         Begin(timeout);
         _stream.Write(Request([words], value.Length));
-        if (value.Length > 0)
-        {
-            _stream.Write(value);
-            _stream.Write("\r\n"u8);
-        }
+        _stream.Write(value);
+        _stream.Write("\r\n"u8);
         _reader.Expect(timeout);
-        return _reader.ReadInto(destination);
+        _reader.ReadInto(default);
+    }
+
+    /// <summary>Reads a value range by range, the next one on its way while one is read, and puts off its end. Redis copies what
+    /// it sends: a range stays in its processor's cache and in memory that it has used before, a large value does not.</summary>
+    /// <returns>The value's length; -1 if there is none, or it is longer than the memory.</returns>
+    /// <exception cref="RespErrorException">Redis refused; the connection is fine.</exception>
+    /// <exception cref="IOException">No answer in time, or the connection broke.</exception>
+    public int ReadValue(TimeSpan timeout, string key, TimeSpan age, Span<byte> destination)
+    {
+        Begin(timeout);
+        _stream.Write(Request([Words(["STRLEN", key])]));
+        var length = _reader.ReadInto(default);
+        if (length == 0 || length > destination.Length)
+            return -1;
+        _stream.Write(Request([Words(["EXPIRE", key, Text((long)age.TotalSeconds)]), Range(key, 0)]));
+        try
+        {
+            _reader.ReadInto(default);
+            for (int at = 0, next = 0; at < length; at = next)
+            {
+                next = at + Limits.BlobRangeBytes;
+                if (next < length)
+                    _stream.Write(Request([Range(key, next)]));
+                var range = destination[at..(int)Math.Min(next, length)];
+                if (_reader.ReadInto(range) != range.Length)
+                    throw new IOException("A value was cut while it was read.");
+            }
+        }
+        catch (RespErrorException e)
+        {
+            throw new IOException($"Redis refused within a value: {e.Message}", e); // More replies are on their way.
+        }
+        return (int)length;
     }
 
     /// <summary>Sends commands in one, and reads their replies, which must be numbers.</summary>
@@ -121,6 +148,11 @@ sealed class RespConnection : IDisposable
             Head(request, '$', valueLength);
         return request.GetBuffer().AsSpan(0, (int)request.Length);
     }
+
+    static byte[][] Range(string key, int from) =>
+        Words(["GETRANGE", key, Text(from), Text(from + Limits.BlobRangeBytes - 1)]);
+
+    static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 
     static void Head(MemoryStream request, char kind, int number) =>
         request.Write(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{kind}{number}\r\n")));

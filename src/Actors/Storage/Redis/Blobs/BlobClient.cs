@@ -19,13 +19,20 @@ sealed class BlobClient : IDisposable
             new Thread(Work) { Name = "hearth-blobs", IsBackground = true }.Start();
     }
 
-    /// <param name="value">The last argument; left out if empty.</param>
-    /// <param name="destination">Gets the value of the reply.</param>
-    /// <returns>The number, or the value's length; -1 for no value.</returns>
+    /// <param name="value">The last argument.</param>
     /// <exception cref="StoreException">Redis did not answer, or refused.</exception>
-    public ValueTask<long> CallAsync(IReadOnlyList<string> arguments, ReadOnlyMemory<byte> value, Memory<byte> destination,
-        CancellationToken cancellationToken) =>
-        RunAsync(c => c.Call(_timeout, RespConnection.Words(arguments), value.Span, destination.Span), cancellationToken);
+    public async ValueTask WriteAsync(
+        IReadOnlyList<string> arguments, ReadOnlyMemory<byte> value, CancellationToken cancellationToken) =>
+        await RunAsync(c =>
+        {
+            c.Write(_timeout, RespConnection.Words(arguments), value.Span);
+            return true;
+        }, cancellationToken);
+
+    /// <returns>As <see cref="RespConnection.ReadValue"/>.</returns>
+    /// <exception cref="StoreException">Redis did not answer, or refused.</exception>
+    public ValueTask<int> ReadAsync(string key, TimeSpan age, Memory<byte> destination, CancellationToken cancellationToken) =>
+        RunAsync(c => c.ReadValue(_timeout, key, age, destination.Span), cancellationToken);
 
     /// <summary>Several commands whose replies are numbers; each may be said twice.</summary>
     public ValueTask<long[]> CallManyAsync(IReadOnlyList<string[]> commands, CancellationToken cancellationToken) =>

@@ -15,14 +15,13 @@ sealed partial class RedisBlobStore(RedisGrainStore grains, BlobClient client, R
         ArgumentOutOfRangeException.ThrowIfGreaterThan(data.Length, Limits.BlobBytesMax);
         ArgumentOutOfRangeException.ThrowIfZero(data.Length);
         // The value is the last argument, so the age goes before it: SETEX.
-        await client.CallAsync(
-            ["SETEX", Key(grain, name), Number((long)Limits.BlobUnpublishedAge.TotalSeconds)], data, default, cancellationToken);
+        await client.WriteAsync(
+            ["SETEX", Key(grain, name), Number((long)Limits.BlobUnpublishedAge.TotalSeconds)], data, cancellationToken);
     }
 
-    public async ValueTask<int> ReadAsync(
+    public ValueTask<int> ReadAsync(
         GrainId grain, string name, Memory<byte> destination, CancellationToken cancellationToken) =>
-        (int)await client.CallAsync(["GETEX", Key(grain, name), "EX", Number((long)age.TotalSeconds)], default, destination,
-            cancellationToken);
+        client.ReadAsync(Key(grain, name), age, destination, cancellationToken);
 
     public async ValueTask<PublishOutcome> PublishAsync(
         GrainId grain, Fence fence, BlobManifest manifest, CancellationToken cancellationToken)
