@@ -22,6 +22,8 @@ static class Data
     public static ushort Bf16(float x)
     {
         var bits = BitConverter.SingleToUInt32Bits(x);
+        if (float.IsNaN(x))
+            return 0x7fff;
         return (ushort)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
     }
 
@@ -30,7 +32,7 @@ static class Data
     /// <summary>The values as a type stores them.</summary>
     public static Array Stored(string type, float[] values) => type switch
     {
-        "f32" => values,
+        "f32" => (float[])values.Clone(),
         "bf16" => Array.ConvertAll(values, Bf16),
         _ => Array.ConvertAll(values, x => BitConverter.HalfToUInt16Bits((Half)x)),
     };
@@ -46,6 +48,9 @@ static class Data
     };
 
     public static IOutput Output(string type, int length) => type == "f32" ? new Output<float>(length) : new Output<ushort>(length);
+
+    public static IOutput Output(string type, Array initial) =>
+        type == "f32" ? new Output<float>((float[])initial) : new Output<ushort>((ushort[])initial);
 
     public static float[] Values(string type, IOutput output) => output is Output<float> exact
         ? exact.Values! : FromStored(type, ((Output<ushort>)output).Values!);

@@ -48,7 +48,7 @@ static class Toolchain
         Parallel.For(0, sources.Length, new ParallelOptions { MaxDegreeOfParallelism = 2 }, i => objects[i] =
             Cached($"{Path.GetFileName(sources[i])}.o", target => Run([
                 "-x", "c++", "-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-march=x86-64-v3",
-                "-DHEARTH_EMULATED", "-I", Kernels, "-I", Emulator, "-Wall", "-Werror", "-Wno-unknown-cuda-version",
+                "-DHEARTH_EMULATED", "-I", Kernels, "-I", Emulator, "-Wall", "-Werror", "-Wno-pass-failed",
                 "-fsanitize=alignment,bounds", "-fsanitize-trap=alignment,bounds", "-c", sources[i], "-o", target])));
         return Cached(name, target => Run(["-shared", .. objects, "-o", target]));
     }
