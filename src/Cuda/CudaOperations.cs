@@ -15,19 +15,22 @@ sealed class CudaOperations(CudaStream stream, CudaKernels kernels, int multipro
     public const int TileRows = 64;
 
     const int ElementsPerThread = 8, BlocksPerMultiprocessor = 8;
-    const int OutputsPerBlock = 4;
+    const int OutputsPerBlock = 4, WarpSize = 32;
 
     public void Embed(DType type, ulong table, ulong ids, ulong target, int rows, int width, float scale, bool accumulate) =>
         kernels.Of<EmbedLaunch>("embed", type).Launch(
             stream, rows, new(table, ids, target, width, scale, accumulate ? 1 : 0));
 
     /// <param name="type">Of the target.</param>
-    public void RmsNorm(DType type, ulong source, ulong weight, ulong target, int rows, int width, float epsilon) =>
-        kernels.Of<RmsNormLaunch>("rms_norm", type).Launch(stream, rows, new(source, weight, target, width, epsilon));
+    /// <param name="groups">Parts of a row that are normalised each by itself; the weight is as long as a row.</param>
+    public void RmsNorm(DType type, ulong source, ulong weight, ulong target, int rows, int width, float epsilon, int groups) =>
+        kernels.Of<RmsNormLaunch>("rms_norm", type).Launch(
+            stream, rows * groups, new(source, weight, target, width / groups, epsilon, groups));
 
-    public void LayerNorm(DType type, ulong source, ulong weight, ulong bias, ulong target, int rows, int width, float epsilon) =>
+    public void LayerNorm(
+        DType type, ulong source, ulong weight, ulong bias, ulong target, int rows, int width, float epsilon, int groups) =>
         kernels.Of<LayerNormLaunch>("layer_norm", type).Launch(
-            stream, rows, new(source, weight, bias, target, width, epsilon));
+            stream, rows * groups, new(source, weight, bias, target, width / groups, epsilon, groups));
 
     public void Narrow(DType type, ulong source, ulong target, long count) =>
         kernels.Of<ConvertLaunch>("narrow", type).Launch(stream, BlocksFor(count), new(source, target, count));
@@ -65,6 +68,25 @@ sealed class CudaOperations(CudaStream stream, CudaKernels kernels, int multipro
 
     public void GatherRows(ulong source, ulong rowIds, ulong target, int rows, int width) =>
         kernels.Of<GatherRowsLaunch>("gather_rows").Launch(stream, rows, new(source, rowIds, target, width));
+
+    public void Route(int rows, in RouteLaunch route) =>
+        kernels.Of<RouteLaunch>("route").Launch(stream, (rows, 1, 1), WarpSize, 0, route);
+
+    /// <param name="type">Of the weights.</param>
+    public void GemvExperts(DType type, int pairs, in GemvExpertsLaunch maps) =>
+        kernels.Of<GemvExpertsLaunch>("gemv_experts", type).Launch(
+            stream, ((maps.N + OutputsPerBlock - 1) / OutputsPerBlock, pairs, 1), Limits.ThreadsPerBlock, 0, maps);
+
+    public void CombineRows(int rows, in CombineRowsLaunch combine) =>
+        kernels.Of<CombineRowsLaunch>("combine_rows").Launch(stream, rows, combine);
+
+    public void Clip(ulong target, float limit, long count) =>
+        kernels.Of<ClipLaunch>("clip").Launch(stream, BlocksFor(count), new(target, limit, count));
+
+    /// <param name="gates">Address of f32 [rows], or 0.</param>
+    public void AddRows(ulong source, ulong gates, ulong target, int rows, int width, float scale) =>
+        kernels.Of<AddRowsLaunch>("add_rows").Launch(
+            stream, BlocksFor((long)rows * width), new(source, gates, target, (long)rows * width, width, scale));
 
     /// <summary>Blocks' first tokens to or from the compact form.</summary>
     /// <param name="size">Bytes of a number: 2 or 4.</param>

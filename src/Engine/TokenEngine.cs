@@ -57,16 +57,12 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
 
     /// <summary>Starts an engine on the options' device. The model must outlive it.</summary>
     /// <exception cref="ArgumentException">An option is out of its bounds.</exception>
-    /// <exception cref="Cuda.CudaException">The card or a library is missing, or cannot do what the model needs.</exception>
+    /// <exception cref="DeviceException">A card or a library is missing, or cannot do what the model needs.</exception>
     /// <exception cref="InsufficientMemoryException">The KV memory cannot be reserved.</exception>
     public static TokenEngine Create(LoadedModel model, EngineOptions options, ILogger log, TimeProvider time)
     {
         options.Validate();
-        var placement = options.Device.IsCuda
-            ? Placement.OnCard(model, options.Device.Cards[0], options.KvMemoryBytes, options.MaxBatchTokens,
-                new CudaOptions { Deterministic = options.Deterministic, Progress = options.Progress })
-            : Placement.OnProcessor(
-                model, options.Threads, Placement.BlocksFor(model, options.KvMemoryBytes), options.MaxBatchTokens);
+        var placement = options.Device.Guard(() => Placement.On(options, model));
         return new TokenEngine(model.Card, placement.Runner, placement.Blocks, options, log, time, placement.Owned);
     }
 

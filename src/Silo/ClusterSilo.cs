@@ -20,8 +20,6 @@ namespace Hearth.Silo;
 /// when its weights are read, as Active when it serves. Down: Draining, everything handed on, out of the table.</summary>
 public sealed class ClusterSilo : IAsyncDisposable
 {
-    const string Device = "cpu";
-
     readonly ClusterSiloOptions _options;
     readonly TimeProvider _time;
     readonly ILogger _logger;
@@ -61,7 +59,7 @@ public sealed class ClusterSilo : IAsyncDisposable
             new SiloPeers { Network = _network, Find = Find, Choose = (model, except) => _placer.Place(model, 0, except) });
         _member.Revalidate = RevalidateAsync;
         (_metrics, _membership) = (new SiloMetrics(_cluster), new MembershipMetrics(_watcher));
-        _metrics.Join(_member, _cluster, () => Id, Device);
+        _metrics.Join(_member, _cluster, () => Id, options.Model.Device);
     }
 
     /// <summary>Name and generation: another one after the cluster's store came back without this silo.</summary>
@@ -179,7 +177,7 @@ public sealed class ClusterSilo : IAsyncDisposable
             new PeerServerOptions { Listen = _options.Listen, Identity = _options.Identity, Time = _time }, handlers);
         var version = typeof(ClusterSilo).Assembly
             .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
-        var description = new SiloDescription(Environment.ProcessId, Device, version.Split('+')[0], [card]);
+        var description = new SiloDescription(Environment.ProcessId, _options.Model.Device, version.Split('+')[0], [card]);
         await _member.JoinAsync(
             new SiloEntry(Id, Address, SiloStatus.Joining,
                 JsonSerializer.Serialize(description, ContractsJson.Default.SiloDescription)), cancellationToken);

@@ -78,6 +78,9 @@ sealed class ModelHost : IAsyncDisposable
     EngineOptions EngineOptions() => new()
     {
         Threads = _settings.Threads,
+        Device = _settings.DeviceSpec,
+        Deterministic = _settings.Deterministic,
+        Progress = text => Catalog.ReportLoading(_settings.ServedName, text, 1),
         KvMemoryBytes = _settings.KvMemoryBytes,
         HostMemoryBytes = _settings.HostMemoryBytes,
         MaxBatchTokens = _settings.MaxBatchTokens,

@@ -1,3 +1,4 @@
+using Hearth.Engine.Devices;
 using Hearth.Kernels;
 
 namespace Hearth.Silo;
@@ -11,10 +12,16 @@ public sealed record ModelSettings
     /// <summary>The name that clients ask for; the directory's name if null.</summary>
     public string? Name { get; init; }
 
+    /// <summary>cpu, or cuda:N.</summary>
+    public string Device { get; init; } = "cpu";
+
+    /// <summary>On a card: a reply does not depend on what else is computed with it.</summary>
+    public bool Deterministic { get; init; }
+
     /// <summary>0 takes one per processor.</summary>
     public int Threads { get; init; }
 
-    /// <summary>Bytes of the caches in use.</summary>
+    /// <summary>Bytes of the caches in use; 0 takes what the weights leave of a card.</summary>
     public long KvMemoryBytes { get; init; } = Math.Min(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4, 4L << 30);
 
     /// <summary>Bytes of caches set aside in memory.</summary>
@@ -31,6 +38,20 @@ public sealed record ModelSettings
 
     /// <summary>Turns that wait for a place in the model's batch; one more is refused at once.</summary>
     public int MaxQueue { get; init; } = 256;
+
+    /// <summary>Looks whether the device is there and can be used.</summary>
+    /// <exception cref="SiloException">It is not; the message says what to do.</exception>
+    public void RequireDevice() => SiloException.Guard(() =>
+    {
+        DeviceSpec.Require();
+        return true;
+    });
+
+    /// <summary>Whether a card computes.</summary>
+    public bool IsCuda => Device != "cpu";
+
+    internal DeviceSpec DeviceSpec => DeviceSpec.Parse(Device) ?? throw new ArgumentException(
+        $"--device: '{Device}' is none; use cpu, cuda:N, or several cards as in cuda:0,cuda:1.");
 
     internal DType KvDType => KvType switch
     {

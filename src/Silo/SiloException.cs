@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Hearth.Actors.Storage;
 using Hearth.Engine.Checkpoints;
+using Hearth.Engine.Devices;
 using Hearth.Text;
 using Hearth.Text.Templates;
 
@@ -40,7 +41,7 @@ public sealed class SiloException(string message, SiloFault fault, Exception inn
     {
         CheckpointException or TokenizerException or TemplateException => SiloFault.Model,
         StoreException or SocketException => SiloFault.Data,
-        ArgumentException or InsufficientMemoryException => SiloFault.Option,
+        ArgumentException or InsufficientMemoryException or DeviceException => SiloFault.Option,
         _ => null,
     };
 }

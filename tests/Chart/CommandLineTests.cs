@@ -49,7 +49,7 @@ public sealed partial class CommandLineTests
             var cuda = PolicyTests.Argument(container, "--device") is "cuda:0";
             var expected = Verb(container) switch
             {
-                "silo" => cuda ? "--device: this version" : "--redis: name",
+                "silo" => cuda ? "--device cuda:0: " : "--redis: name",
                 "gateway" => "--redis: name",
                 "model verify" => "is not a directory",
                 _ => "answers at",

@@ -111,8 +111,8 @@ public sealed class ElementwiseTests
             const int Rows = 3;
             var (x, weight, bias) = (Data.Normal(1, Rows * width, 2), Data.Normal(2, width), Data.Normal(3, width));
             var (rms, layer) = (Data.Output(type, x.Length), Data.Output(type, x.Length));
-            KernelRun.Launch($"rms_norm_{type}", (Rows, 1, 1), 128, 0, x, weight, rms, width, 1e-5f);
-            KernelRun.Launch($"layer_norm_{type}", (Rows, 1, 1), 128, 0, x, weight, bias, layer, width, 1e-5f);
+            KernelRun.Launch($"rms_norm_{type}", (Rows, 1, 1), 128, 0, x, weight, rms, width, 1e-5f, 1);
+            KernelRun.Launch($"layer_norm_{type}", (Rows, 1, 1), 128, 0, x, weight, bias, layer, width, 1e-5f, 1);
             var (expectedRms, expectedLayer) = (new double[x.Length], new double[x.Length]);
             for (var i = 0; i < x.Length; i++)
             {

@@ -17,7 +17,7 @@ public sealed class KvTests
         {
             var (q, k) = (new Output<float>(queries), new Output<float>(keys));
             KernelRun.Launch(interleaved ? "rope_interleaved" : "rope", (Rows, 1, 1), 128, 0, q, k, Array.ConvertAll(angles, MathF.Cos),
-                Array.ConvertAll(angles, MathF.Sin), QueryHeads, KeyHeads, HeadDim, Half);
+                Array.ConvertAll(angles, MathF.Sin), QueryHeads, KeyHeads, HeadDim, Half, Half);
             Data.Near(Turned(queries, QueryHeads), q.Values, 1e-6);
             Data.Near(Turned(keys, KeyHeads), k.Values, 1e-6);
 

@@ -1,6 +1,5 @@
 using Hearth.Cuda.Tests;
 using Hearth.Engine.Devices;
-using Hearth.Engine.Models;
 using Hearth.Kernels;
 using Xunit;
 
@@ -31,9 +30,131 @@ public sealed class CudaModelTests
         }
     }
 
-    static Rig OnCard(string model, CudaOptions options, DType kvType = DType.F32) =>
-        new(GoldenFolder.At("models", model), kvType, place: loaded => Place(loaded, options));
+    /// <summary>Decode steps: the first of a kind as it is, the second recorded, all others replayed.</summary>
+    [Theory, MemberData(nameof(ModelTests.Models), MemberType = typeof(ModelTests))]
+    public void AGreedyContinuationHasTheSameIds(string model)
+    {
+        using var reference = new Reference(GoldenFolder.At("models", model));
+        using var rig = OnCard(model, _exact);
+        var greedy = reference.Json.GetProperty("greedy");
+        var expected = Reference.Ids(greedy.GetProperty("tokens"));
+        var replays = FakeCards.Count("graph_launches");
+        var (ids, logits) = rig.Greedy(reference.InputIds, expected.Length);
+        Assert.Equal(expected, ids);
+        Assert.InRange(Reference.Deviation(logits, reference.Tensor("greedy.logits")), 0, Tolerance);
+        Assert.True(FakeCards.Count("graph_launches") - replays >= expected.Length - 4, "decode steps were not replayed");
+    }
 
-    static Placement Place(LoadedModel model, CudaOptions options) =>
-        Placement.OnCard(model, 0, Rig.BlocksMax * model.KvLayout.BlockBytes, Rig.RowsMax, options);
+    /// <summary>Chunks of a prompt beside a decoding sequence: both attention kernels and both kinds of product in one step.</summary>
+    [Fact]
+    public void AMixedBatchAgreesWithTheProcessor()
+    {
+        var directory = GoldenFolder.At("models", "llama3_gqa");
+        using var reference = new Reference(directory);
+        using var card = OnCard("llama3_gqa", _exact, shuffle: 5);
+        using var processor = new Rig(directory);
+        var ids = reference.InputIds;
+        foreach (var rig in (Rig[])[card, processor])
+            _ = rig.Run(rig.Begin(), ids[..3]);
+        var expected = Mixed(processor, ids);
+        Assert.InRange(Reference.Deviation(Mixed(card, ids), expected), 0, Tolerance);
+    }
+
+    /// <summary>As it is served: products of many rows take inputs of the weights' type.</summary>
+    [Theory, InlineData("llama"), InlineData("llama3_gqa"), InlineData("qwen2"), InlineData("gpt2")]
+    public void RoundedProductsStayNear(string model)
+    {
+        using var reference = new Reference(GoldenFolder.At("models", model));
+        using var rig = OnCard(model, _exact with { Exact = false });
+        var logits = rig.Run((rig.Begin(), reference.InputIds));
+        Assert.InRange(Reference.Deviation(logits, reference.Tensor("logits")), 0, RoundedTolerance);
+    }
+
+    [Fact]
+    public void InDeterministicModeLogitsDoNotDependOnChunksBlocksOrNeighbours()
+    {
+        const string Model = "llama3_gqa";
+        using var reference = new Reference(GoldenFolder.At("models", Model));
+        var options = _exact with { Exact = false, Deterministic = true };
+        using var rig = OnCard(Model, options);
+        using var other = OnCard(Model, options, shuffle: 7);
+        var ids = reference.InputIds;
+        var whole = rig.Run((rig.Begin(), ids));
+        Assert.Equal(whole, other.Run(other.Begin(), ids, 40, 24, 1));
+
+        var (front, subject) = (other.Begin(), other.Begin());
+        var logits = new List<float>();
+        foreach (var chunk in ids.Chunk(17))
+        {
+            var neighbour = chunk.Select(id => (id + 3) % rig.Vocabulary).ToArray();
+            var step = other.Run((front, neighbour[..(chunk.Length / 2)]), (subject, chunk));
+            logits.AddRange(step.AsSpan(chunk.Length / 2 * rig.Vocabulary));
+        }
+        Assert.Equal(whole, logits);
+    }
+
+    /// <summary>A cache goes from a card to the processor and to another card, in every type, and is the same bytes.</summary>
+    [Theory, InlineData(DType.F32), InlineData(DType.F16), InlineData(DType.BF16)]
+    public void ACacheMovesBetweenCardAndProcessor(DType type)
+    {
+        const string Model = "llama3_gqa";
+        var directory = GoldenFolder.At("models", Model);
+        using var reference = new Reference(directory);
+        using var card = OnCard(Model, _exact, type);
+        using var processor = new Rig(directory, type);
+        using var second = OnCard(Model, _exact, type, number: 1);
+        var ids = reference.InputIds[..70];
+        var from = card.Begin();
+        var first = card.Run(from, ids, 33);
+        var next = card.Run((from, [ids[0]]));
+        foreach (var rig in (Rig[])[processor, second])
+        {
+            var to = rig.Adopt(card, from, ids.Length);
+            var again = rig.Run((to, [ids[0]]));
+            Assert.InRange(Reference.Deviation(again, next), 0, type == DType.F32 ? Tolerance : RoundedTolerance);
+            Assert.Equal(card.Exported(from, ids.Length), rig.Exported(to, ids.Length));
+        }
+        Assert.NotEmpty(first);
+    }
+
+    /// <summary>The copy of a block waits for the step that writes it, and the next step for the copy.</summary>
+    [Fact]
+    public void ABlockIsCopiedBetweenSteps()
+    {
+        const string Model = "llama";
+        using var reference = new Reference(GoldenFolder.At("models", Model));
+        using var rig = OnCard(Model, _exact);
+        var ids = reference.InputIds[..40];
+        var sequence = rig.Begin();
+        _ = rig.Run(sequence, ids);
+        var expected = rig.Run((sequence, [ids[0]]));
+        var fork = rig.Fork(sequence, ids.Length);
+        Assert.Equal(expected, rig.Run((fork, [ids[0]])));
+    }
+
+    [Fact]
+    public void KernelsAreCompiledOnce()
+    {
+        using (OnCard("llama", _exact))
+        {
+        }
+        var before = FakeCards.Count("compilations");
+        using (OnCard("llama", _exact))
+        {
+        }
+        Assert.Equal(before, FakeCards.Count("compilations"));
+    }
+
+    static float[] Mixed(Rig rig, int[] ids)
+    {
+        var (decoding, prompt) = (rig.Begin(), rig.Begin());
+        var all = new List<float>(rig.Run(decoding, ids[..30]));
+        for (var i = 0; i < 4; i++)
+            all.AddRange(rig.Run((decoding, [ids[30 + i]]), (prompt, ids[(20 * i)..(20 * i + 20)])));
+        return [.. all];
+    }
+
+    static Rig OnCard(string model, CudaOptions options, DType kvType = DType.F32, int? shuffle = null, int number = 0) =>
+        new(GoldenFolder.At("models", model), kvType, shuffle: shuffle, place: loaded => Placement.OnCard(
+            loaded, number, Rig.BlocksMax * loaded.KvLayout.BlockBytes, Rig.RowsMax, options));
 }

@@ -114,6 +114,44 @@ sealed class Rig : IDisposable
         return result;
     }
 
+    /// <summary>The first tokens' keys and values, as they would be spilled.</summary>
+    public byte[] Exported(Sequence sequence, int tokens)
+    {
+        var bytes = new byte[Model.KvLayout.ExportBytes(1) * tokens];
+        for (var from = 0; from < tokens; from += KvLayout.BlockTokens)
+        {
+            var count = Math.Min(KvLayout.BlockTokens, tokens - from);
+            Blocks.Export(sequence.Blocks[from / KvLayout.BlockTokens], count,
+                bytes.AsSpan((int)Model.KvLayout.ExportBytes(1) * from, (int)Model.KvLayout.ExportBytes(count)));
+        }
+        return bytes;
+    }
+
+    /// <summary>A sequence with the first tokens of another rig's.</summary>
+    public Sequence Adopt(Rig source, Sequence sequence, int tokens)
+    {
+        var (adopted, bytes, one) = (Begin(), source.Exported(sequence, tokens), (int)Model.KvLayout.ExportBytes(1));
+        for (var from = 0; from < tokens; from += KvLayout.BlockTokens)
+        {
+            var count = Math.Min(KvLayout.BlockTokens, tokens - from);
+            adopted.Blocks.Add(_free.Pop());
+            Blocks.Import(adopted.Blocks[^1], count, bytes.AsSpan(one * from, one * count));
+        }
+        adopted.Length = tokens;
+        return adopted;
+    }
+
+    /// <summary>A sequence that shares another's first tokens: whole blocks as they are, a copy of the last one.</summary>
+    public Sequence Fork(Sequence sequence, int tokens)
+    {
+        var (fork, whole) = (Begin(), tokens / KvLayout.BlockTokens);
+        fork.Blocks.AddRange(sequence.Blocks[..whole]);
+        fork.Blocks.Add(_free.Pop());
+        Blocks.CopyPrefix(sequence.Blocks[whole], fork.Blocks[^1], tokens % KvLayout.BlockTokens);
+        fork.Length = tokens;
+        return fork;
+    }
+
     public void Dispose()
     {
         _placement.Dispose();

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Text.RegularExpressions;
+using Hearth.Silo;
 
 namespace Hearth.Cli.Doctor;
 
@@ -14,7 +15,7 @@ sealed partial class MachineChecks(Findings findings, Machine machine)
     const int DistanceMax = 3;
 
     // Read by the program without a flag of their own.
-    static readonly string[] _otherVariables = ["HEARTH_KERNELS", "HEARTH_HISTORY", StopSignals.ParentVariable];
+    static readonly string[] _otherVariables = ["HEARTH_KERNELS", "HEARTH_CUDA_LIB", "HEARTH_HISTORY", StopSignals.ParentVariable];
 
     public void Processors(int threads)
     {
@@ -50,12 +51,11 @@ sealed partial class MachineChecks(Findings findings, Machine machine)
             findings.Ok(Name, "the model runs on the processor");
             return;
         }
-        if (!Cuda().IsMatch(device))
+        if (!device.Split(',').All(name => Cuda().IsMatch(name)))
         {
             findings.Fail(Name, $"--device: '{device}' is no device", "write cpu, or cuda:0");
             return;
         }
-        var number = int.Parse(device.AsSpan(5), CultureInfo.InvariantCulture);
         if (machine.NvidiaDriver() is not { } version)
         {
             findings.Fail("device.driver", "there is no NVIDIA driver on this machine",
@@ -63,20 +63,26 @@ sealed partial class MachineChecks(Findings findings, Machine machine)
             return;
         }
         findings.Ok("device.driver", $"NVIDIA driver {version}");
-        if (NativeLibrary.TryLoad("libcuda.so.1", out var library))
-        {
-            NativeLibrary.Free(library);
-        }
-        else
-        {
-            findings.Fail("device.library", "libcuda.so.1 cannot be loaded",
-                "in a container, set NVIDIA_DRIVER_CAPABILITIES=compute,utility");
-        }
         var devices = machine.NvidiaDevices();
-        if (number >= devices)
+        var last = device.Split(',').Max(name => name == "cuda" ? 0 : int.Parse(name.AsSpan(5), CultureInfo.InvariantCulture));
+        if (last >= devices)
             findings.Fail(Name, $"--device {device}: this process sees {devices} GPUs", "choose one that is there");
         else
-            findings.Fail(Name, $"{device} is there, but this build computes on the processor only", "use --device cpu");
+            Probe(device);
+    }
+
+    /// <summary>Asks the driver itself.</summary>
+    void Probe(string device)
+    {
+        try
+        {
+            new ModelSettings { Directory = "", Device = device }.RequireDevice();
+            findings.Ok("device", $"{device} is there and can be used");
+        }
+        catch (SiloException error)
+        {
+            findings.Fail("device", error.Message, "in a container, set NVIDIA_DRIVER_CAPABILITIES=compute,utility");
+        }
     }
 
     /// <param name="connections">As many as the process takes from clients; 0 for a silo.</param>
@@ -135,7 +141,7 @@ sealed partial class MachineChecks(Findings findings, Machine machine)
         return row[^1];
     }
 
-    [GeneratedRegex(@"^cuda:\d{1,3}$")]
+    [GeneratedRegex(@"^cuda(:\d{1,2})?$")]
     private static partial Regex Cuda();
 
     /// <summary>What Kubernetes puts into pods for a service whose name begins with hearth.</summary>

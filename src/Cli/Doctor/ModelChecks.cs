@@ -51,7 +51,11 @@ sealed class ModelChecks(Findings findings, Machine machine)
         }
         var context = settings.ContextLength ?? model.Card.ContextLength;
         var tokens = cache.TokensIn(settings.KvMemoryBytes);
-        if (tokens < context)
+        if (settings.KvMemoryBytes == 0)
+        {
+            findings.Ok("kv.memory", "what the weights leave of the card");
+        }
+        else if (tokens < context)
         {
             var needed = cache.BlockBytes * ((context + cache.BlockTokens - 1) / cache.BlockTokens);
             findings.Warn("kv.memory",
@@ -70,10 +74,12 @@ sealed class ModelChecks(Findings findings, Machine machine)
     void Memory(long weights, ModelSettings settings)
     {
         const string Name = "memory";
-        var needed = weights + settings.KvMemoryBytes + settings.HostMemoryBytes + OwnBytes;
+        // Those of a card lie there; the file's pages that were read may be dropped.
+        var (own, caches) = settings.IsCuda ? (0, 0) : (weights, settings.KvMemoryBytes);
+        var needed = own + caches + settings.HostMemoryBytes + OwnBytes;
         var (limit, source) = machine.Memory();
-        var says = $"{ByteSize.Format(needed)} needed (weights {ByteSize.Format(weights)}, --kv-memory " +
-            $"{ByteSize.Format(settings.KvMemoryBytes)}, --host-memory {ByteSize.Format(settings.HostMemoryBytes)}), " +
+        var says = $"{ByteSize.Format(needed)} needed (weights {ByteSize.Format(own)}, --kv-memory " +
+            $"{ByteSize.Format(caches)}, --host-memory {ByteSize.Format(settings.HostMemoryBytes)}), " +
             $"{source} gives {ByteSize.Format(limit)}";
         const string Remedy = "lower --kv-memory or --host-memory, or give the process more";
         if (needed > limit)

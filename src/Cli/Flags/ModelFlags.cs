@@ -12,10 +12,13 @@ static class ModelFlags
     public static Option<string?> Device { get; } =
         Flag.Text("--device", "What computes: cpu, or cuda:N for a graphics card", "cpu");
 
+    public static Option<bool> Deterministic { get; } = Flag.Switch("--deterministic",
+        "On a graphics card: replies do not depend on what else is computed with them, at a cost; on cpu they never do");
+
     public static Option<int> Threads { get; } = Flag.Number("--threads", "Threads of the model; 0 takes one per processor", 0);
 
     public static Option<string?> KvMemory { get; } =
-        Flag.Size("--kv-memory", "Memory of the caches in use; a quarter of the machine's, up to 4g, if not given");
+        Flag.Size("--kv-memory", "Memory of the caches in use; if not given a quarter of the machine's, up to 4g, or what the model leaves of a card");
 
     public static Option<string?> HostMemory { get; } =
         Flag.Size("--host-memory", "Memory of caches set aside; an eighth of the machine's, up to 4g, if not given");
@@ -32,13 +35,14 @@ static class ModelFlags
         Flag.Number("--max-queue", "Turns that wait for a place in a step; one more is refused at once", 256);
 
     public static IReadOnlyList<Option> All { get; } =
-        [Model, Device, Threads, KvMemory, HostMemory, KvType, Context, MaxBatchTokens, MaxQueue];
+        [Model, Device, Deterministic, Threads, KvMemory, HostMemory, KvType, Context, MaxBatchTokens, MaxQueue];
 
-    /// <exception cref="CliException">There is no such device.</exception>
+    /// <exception cref="SiloException">There is no such device.</exception>
     public static ModelSettings Read(ParseResult arguments)
     {
-        CheckDevice(arguments.GetValue(Device)!);
-        return ReadSettings(arguments);
+        var settings = ReadSettings(arguments);
+        settings.RequireDevice();
+        return settings;
     }
 
     public static ModelSettings ReadSettings(ParseResult arguments)
@@ -49,6 +53,8 @@ static class ModelFlags
         {
             Directory = model[0],
             Name = model.Length > 1 ? model[1] : null,
+            Device = arguments.GetValue(Device)!,
+            Deterministic = arguments.GetValue(Deterministic),
             Threads = arguments.GetValue(Threads),
             KvType = arguments.GetValue(KvType)!,
             ContextLength = arguments.GetValue(Context) is > 0 and var context ? context : null,
@@ -57,17 +63,8 @@ static class ModelFlags
         };
         return settings with
         {
-            KvMemoryBytes = Flag.Bytes(arguments.GetValue(KvMemory)) ?? settings.KvMemoryBytes,
+            KvMemoryBytes = Flag.Bytes(arguments.GetValue(KvMemory)) ?? (settings.IsCuda ? 0 : settings.KvMemoryBytes),
             HostMemoryBytes = Flag.Bytes(arguments.GetValue(HostMemory)) ?? settings.HostMemoryBytes,
         };
-    }
-
-    static void CheckDevice(string device)
-    {
-        if (device == "cpu")
-            return;
-        throw new CliException(device is "cuda" || device.StartsWith("cuda:", StringComparison.Ordinal)
-            ? $"--device: this version of Hearth computes on the processor only; use cpu in place of {device}."
-            : $"--device: '{device}' is none; use cpu or cuda:N.", ExitCodes.Usage);
     }
 }

@@ -5,6 +5,10 @@
 //           const f32* source, i32 n0, n1, n2, k, rows, accumulate)
 //          Up to three maps of the same source [rows, k], 1 <= rows <= 8: target_i [rows, n_i] = source weights_i^T + bias_i
 //          (null: 0), or += that where bit i of accumulate is set. Grid: ceil((n0 + n1 + n2) / 4).
+// gemv_experts_T   (const u64* weights, const u64* biases, const i32* chosen, const f32* source, f32* target, i32 n, i32 k,
+//           i32 per_row, i32 shared)
+//          One map for each pair of a row and an expert that it chose: target[pair] = source[shared ? pair / per_row : pair] times
+//          the weights [n, k] at weights[chosen[pair]], plus the bias at biases[...] (biases null: 0). Grid: (ceil(n / 4), pairs).
 //
 // Sums run over vectors of 8 columns, lane l takes vectors l, l + 32, ..., then a tree of lanes: the same for any number of rows.
 // Every weight is read once, 16 bytes a lane, 4 of them in flight: with 16 blocks on a multiprocessor 128 KiB, more than the 28
@@ -104,3 +108,23 @@ DEV void gemv(LinearMap a, const LinearMap& b, const LinearMap& c, const f32* so
 GEMV(f32)
 GEMV(bf16)
 GEMV(f16)
+
+template <class T>
+DEV void gemv_experts(const u64* weights, const u64* biases, const i32* chosen, const f32* source, f32* target, int n, int k,
+    int per_row, int shared)
+{
+    int pair = (int)blockIdx.y, output = (int)blockIdx.x * 4 + (int)threadIdx.x / warp_size;
+    if (output >= n)
+        return;
+    int expert = chosen[pair];
+    LinearMap map{(const void*)weights[expert], biases ? (const f32*)biases[expert] : nullptr, target + (i64)pair * n, n, 0};
+    store_rows<1, T>(map, output, source + (i64)(shared ? pair / per_row : pair) * k, k, 0);
+}
+
+#define GEMV_EXPERTS(T) \
+    KERNEL_OCCUPIED(gemv_experts_##T, 128, 8, (const u64* weights, const u64* biases, const i32* chosen, const f32* source, \
+        f32* target, i32 n, i32 k, i32 per_row, i32 shared), \
+        { gemv_experts<T>(weights, biases, chosen, source, target, n, k, per_row, shared); })
+GEMV_EXPERTS(f32)
+GEMV_EXPERTS(bf16)
+GEMV_EXPERTS(f16)

@@ -1,8 +1,8 @@
 // Rotary embedding and what goes into and out of the KV blocks. Blocks of 128 threads.
 //
 // rope              (f32* queries, f32* keys, const f32* cosines, const f32* sines, i32 query_heads, i32 key_heads, i32 head_dim,
-//                    i32 half)
-//                   Turns pairs (i, i + half) of every head in place; cosines and sines are [rows, half]. Grid: rows.
+//                    i32 half, i32 stride)
+//                   Turns pairs (i, i + half) of every head in place; cosines and sines are [rows, stride]. Grid: rows.
 // rope_interleaved  The same with pairs (2i, 2i + 1).
 // kv_write_T        (const f32* keys, const f32* values, T* pool, const i32* slots, i32 layer, i32 layers, i32 kv_heads,
 //                    i32 head_dim, i32 value_stride)
@@ -30,16 +30,18 @@ DEV void turn(f32* row, const f32* cosines, const f32* sines, int heads, int hea
 }
 
 template <bool interleaved>
-DEV void rotate(f32* queries, f32* keys, const f32* cosines, const f32* sines, int query_heads, int key_heads, int head_dim, int half)
+DEV void rotate(f32* queries, f32* keys, const f32* cosines, const f32* sines, int query_heads, int key_heads, int head_dim, int half,
+    int stride)
 {
     i64 row = blockIdx.x;
-    turn<interleaved>(queries + row * query_heads * head_dim, cosines + row * half, sines + row * half, query_heads, head_dim, half);
-    turn<interleaved>(keys + row * key_heads * head_dim, cosines + row * half, sines + row * half, key_heads, head_dim, half);
+    turn<interleaved>(queries + row * query_heads * head_dim, cosines + row * stride, sines + row * stride, query_heads, head_dim, half);
+    turn<interleaved>(keys + row * key_heads * head_dim, cosines + row * stride, sines + row * stride, key_heads, head_dim, half);
 }
 
 #define ROPE(name, interleaved) \
     KERNEL(name, 128, (f32* queries, f32* keys, const f32* cosines, const f32* sines, i32 query_heads, i32 key_heads, i32 head_dim, \
-        i32 half), { rotate<interleaved>(queries, keys, cosines, sines, query_heads, key_heads, head_dim, half); })
+        i32 half, i32 stride), \
+        { rotate<interleaved>(queries, keys, cosines, sines, query_heads, key_heads, head_dim, half, stride); })
 ROPE(rope, false)
 ROPE(rope_interleaved, true)
 

@@ -1,9 +1,10 @@
 // Norms of rows of f32. T (f32, bf16, f16) is what the target holds. One block of 128 threads per row, so the order of a row's
 // sums depends on nothing but its width. A norm over heads is one over rows * heads rows of headDim.
 //
-// rms_norm_T     (const f32* source, const f32* weight, T* target, i32 width, f32 epsilon)
+// rms_norm_T     (const f32* source, const f32* weight, T* target, i32 width, f32 epsilon, i32 groups)
 //                target = source / sqrt(mean(source^2) + epsilon) * weight (null: 1). Grid: rows. f32: target may be source.
-// layer_norm_T   (const f32* source, const f32* weight, const f32* bias, T* target, i32 width, f32 epsilon)
+//                Row r takes weight[r % groups], so that heads may have weights of their own.
+// layer_norm_T   (const f32* source, const f32* weight, const f32* bias, T* target, i32 width, f32 epsilon, i32 groups)
 //                target = (source - mean) / sqrt(variance + epsilon) * weight + bias (null: 1, 0). Grid: rows.
 //
 // Bound by memory: reads 4 and writes sizeof(T) bytes an element; the second and third pass over the row come from the first cache.
@@ -37,8 +38,10 @@ template <class T, class F> DEV void store_row(int width, T* target, F f)
             target[i] = narrow<T>(f(i));
 }
 
-template <class T> DEV void rms_norm(const f32* source, const f32* weight, T* target, int width, f32 epsilon)
+template <class T> DEV void rms_norm(const f32* source, const f32* weight, T* target, int width, f32 epsilon, int groups)
 {
+    if (weight)
+        weight += (i64)((int)blockIdx.x % groups) * width;
     SHARED(f32[4], parts);
     const f32* x = source + (i64)blockIdx.x * width;
     f32 squares = row_sum(width, parts, [&](int i) { return x[i] * x[i]; });
@@ -47,8 +50,13 @@ template <class T> DEV void rms_norm(const f32* source, const f32* weight, T* ta
 }
 
 template <class T>
-DEV void layer_norm(const f32* source, const f32* weight, const f32* bias, T* target, int width, f32 epsilon)
+DEV void layer_norm(const f32* source, const f32* weight, const f32* bias, T* target, int width, f32 epsilon, int groups)
 {
+    i64 own = (i64)((int)blockIdx.x % groups) * width;
+    if (weight)
+        weight += own;
+    if (bias)
+        bias += own;
     SHARED(f32[4], parts);
     const f32* x = source + (i64)blockIdx.x * width;
     f32 mean = divide(row_sum(width, parts, [&](int i) { return x[i]; }), (f32)width);
@@ -59,10 +67,10 @@ DEV void layer_norm(const f32* source, const f32* weight, const f32* bias, T* ta
 }
 
 #define OF_TYPE(T) \
-    KERNEL(rms_norm_##T, 128, (const f32* source, const f32* weight, T* target, i32 width, f32 epsilon), \
-        { rms_norm(source, weight, target, width, epsilon); }) \
-    KERNEL(layer_norm_##T, 128, (const f32* source, const f32* weight, const f32* bias, T* target, i32 width, f32 epsilon), \
-        { layer_norm(source, weight, bias, target, width, epsilon); })
+    KERNEL(rms_norm_##T, 128, (const f32* source, const f32* weight, T* target, i32 width, f32 epsilon, i32 groups), \
+        { rms_norm(source, weight, target, width, epsilon, groups); }) \
+    KERNEL(layer_norm_##T, 128, (const f32* source, const f32* weight, const f32* bias, T* target, i32 width, f32 epsilon, \
+        i32 groups), { layer_norm(source, weight, bias, target, width, epsilon, groups); })
 OF_TYPE(f32)
 OF_TYPE(bf16)
 OF_TYPE(f16)

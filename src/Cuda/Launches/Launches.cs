@@ -12,14 +12,15 @@ namespace Hearth.Cuda;
 readonly record struct EmbedLaunch(ulong Table, ulong Ids, ulong Target, int Width, float Scale, int Accumulate);
 
 /// <summary><c>rms_norm_T</c>: target T [rows, width]. Grid: rows; one fixed order of the sum.</summary>
-/// <param name="Weight">f32 [width]</param>
+/// <param name="Weight">f32 [groups, width]: row r takes that of r % groups.</param>
 [StructLayout(LayoutKind.Sequential)]
-readonly record struct RmsNormLaunch(ulong Source, ulong Weight, ulong Target, int Width, float Epsilon);
+readonly record struct RmsNormLaunch(ulong Source, ulong Weight, ulong Target, int Width, float Epsilon, int Groups);
 
 /// <summary><c>layer_norm_T</c>: as <see cref="RmsNormLaunch"/>.</summary>
 /// <param name="Bias">f32 [width], or 0 for none.</param>
 [StructLayout(LayoutKind.Sequential)]
-readonly record struct LayerNormLaunch(ulong Source, ulong Weight, ulong Bias, ulong Target, int Width, float Epsilon);
+readonly record struct LayerNormLaunch(
+    ulong Source, ulong Weight, ulong Bias, ulong Target, int Width, float Epsilon, int Groups);
 
 /// <summary><c>narrow_T</c>: f32 to T, to the nearest, ties to even; <c>widen_T</c>: T to f32. A grid-stride loop.</summary>
 [StructLayout(LayoutKind.Sequential)]
@@ -40,10 +41,10 @@ readonly record struct GemvLaunch(
 
 /// <summary><c>rope</c> turns queries and keys in place by pairs (i, i + half), <c>rope_interleaved</c> by (2i, 2i + 1).
 /// Grid: rows.</summary>
-/// <param name="Cosines">f32 [rows, half]</param>
+/// <param name="Cosines">f32 [rows, stride]</param>
 [StructLayout(LayoutKind.Sequential)]
 readonly record struct RopeLaunch(
-    ulong Queries, ulong Keys, ulong Cosines, ulong Sines, int QueryHeads, int KeyHeads, int HeadDim, int Half);
+    ulong Queries, ulong Keys, ulong Cosines, ulong Sines, int QueryHeads, int KeyHeads, int HeadDim, int Half, int Stride);
 
 /// <summary><c>kv_write_T</c>: stores new keys and values in the pool. Grid: rows. The pool's layout is KvLayout's:
 /// [block][layer][kvHead] of keys [headDim][32], then values [32][valueStride], T.</summary>
@@ -105,3 +106,33 @@ readonly record struct ArgmaxLaunch(ulong Logits, ulong Target, int Width);
 [StructLayout(LayoutKind.Sequential)]
 readonly record struct KvMoveLaunch(
     ulong Pool, ulong Blocks, ulong Compact, int BlockCount, int Tokens, int Layers, int KvHeads, int HeadDim, int ValueStride);
+
+/// <summary><c>route</c>: rows of router scores choose experts. Grid: rows, 32 threads.</summary>
+/// <param name="Scores">f32 [rows, experts]</param>
+/// <param name="Corrections">f32 [experts], or 0.</param>
+/// <param name="Chosen">i32 [rows, perRow]; weights alike, f32.</param>
+[StructLayout(LayoutKind.Sequential)]
+readonly record struct RouteLaunch(
+    ulong Scores, ulong Corrections, ulong Chosen, ulong Weights, int Experts, int PerRow, int Sigmoids, int Normalize,
+    float Scale, int Groups, int GroupsChosen);
+
+/// <summary><c>gemv_experts_T</c>: a linear map for each pair of a row and an expert it chose. Grid: (ceil(n / 4), pairs).</summary>
+/// <param name="Weights">u64 [experts]: addresses of T [n, k].</param>
+/// <param name="Biases">u64 [experts]: addresses of f32 [n]; or 0.</param>
+/// <param name="Shared">1: the source has a row for each row, not for each pair.</param>
+[StructLayout(LayoutKind.Sequential)]
+readonly record struct GemvExpertsLaunch(
+    ulong Weights, ulong Biases, ulong Chosen, ulong Source, ulong Target, int N, int K, int PerRow, int Shared);
+
+/// <summary><c>combine_rows</c>: target[i] = sum over j of weights[i, j] * source[rowIds[i, j]]. Grid: rows.</summary>
+[StructLayout(LayoutKind.Sequential)]
+readonly record struct CombineRowsLaunch(
+    ulong Source, ulong RowIds, ulong Weights, ulong Target, int PerRow, int Width, int Accumulate);
+
+/// <summary><c>clip</c>: into [-limit, limit]. A grid-stride loop.</summary>
+[StructLayout(LayoutKind.Sequential)]
+readonly record struct ClipLaunch(ulong Target, float Limit, long Count);
+
+/// <summary><c>add_rows</c>: target += source * scale, or that times sigmoid(gates[row]). A grid-stride loop.</summary>
+[StructLayout(LayoutKind.Sequential)]
+readonly record struct AddRowsLaunch(ulong Source, ulong Gates, ulong Target, long Count, int Width, float Scale);

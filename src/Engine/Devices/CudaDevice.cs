@@ -95,9 +95,9 @@ sealed class CudaDevice : IDevice
         var type = _products.TakesNarrow(rows, WeightType) && target != source ? WeightType : DType.F32;
         var to = type == DType.F32 ? _buffers.Written(target) : _buffers.WrittenNarrow(target, type);
         if (kind == NormKind.Rms)
-            _operations.RmsNorm(type, from, weight, to, rows, source.Width, epsilon);
+            _operations.RmsNorm(type, from, weight, to, rows, source.Width, epsilon, 1);
         else
-            _operations.LayerNorm(type, from, weight, bias, to, rows, source.Width, epsilon);
+            _operations.LayerNorm(type, from, weight, bias, to, rows, source.Width, epsilon, 1);
     }
 
     public void Project(BufferId source, params ReadOnlySpan<Projection> outputs)
@@ -120,7 +120,7 @@ sealed class CudaDevice : IDevice
             return;
         _operations.Rope(isInterleaved: false, _step.Rows, new(
             _buffers.Wide(queries), _buffers.Wide(keys), _step.Cosines, _step.Sines,
-            queries.Width / headDim, keys.Width / headDim, headDim, _step.Half));
+            queries.Width / headDim, keys.Width / headDim, headDim, _step.Half, _step.Half));
     }
 
     public void WriteKv(int layer, BufferId keys, BufferId values)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hearth.Cuda;
 
 namespace Hearth.Engine.Devices;
 
@@ -31,6 +32,23 @@ public sealed record DeviceSpec
             cards.Add(ordinal);
         }
         return cards.Distinct().Count() == cards.Count ? new DeviceSpec(cards) : null;
+    }
+
+    /// <summary>Looks whether it can be used, without taking memory of it.</summary>
+    /// <exception cref="DeviceException">A card or its driver is missing or too old.</exception>
+    public void Require() => Guard(() => Cards.Select(CudaSystem.Describe).ToArray());
+
+    /// <summary>What a card refuses, said with the device's name.</summary>
+    internal T Guard<T>(Func<T> use)
+    {
+        try
+        {
+            return use();
+        }
+        catch (CudaException error)
+        {
+            throw new DeviceException($"--device {this}: {error.Message}", error);
+        }
     }
 
     public override string ToString() => IsCuda ? string.Join(',', Cards.Select(card => $"cuda:{card}")) : "cpu";

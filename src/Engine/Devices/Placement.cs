@@ -15,6 +15,15 @@ sealed record Placement(IModelRunner Runner, IKvBlocks Blocks, IDisposable[] Own
     /// <summary>Of a card, for activations, scratch, graphs and what libraries take.</summary>
     const long CardReserveBytes = 768L << 20;
 
+    public static Placement On(EngineOptions options, LoadedModel model)
+    {
+        var (device, rows) = (options.Device, options.MaxBatchTokens);
+        if (!device.IsCuda)
+            return OnProcessor(model, options.Threads, BlocksFor(model, options.KvMemoryBytes), rows);
+        var cuda = new CudaOptions { Deterministic = options.Deterministic, Progress = options.Progress };
+        return OnCard(model, device.Cards[0], options.KvMemoryBytes, rows, cuda);
+    }
+
     /// <exception cref="InsufficientMemoryException">The KV memory cannot be reserved.</exception>
     public static Placement OnProcessor(LoadedModel model, int threads, int blocks, int rowsMax)
     {
