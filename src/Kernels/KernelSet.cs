@@ -64,6 +64,9 @@ public abstract unsafe class KernelSet
     /// <summary>x = x * a + y * b.</summary>
     internal abstract void Blend(float* x, float a, float* y, float b, int n);
 
+    /// <summary>x[i] += slope * (from + i); from is a whole number.</summary>
+    internal abstract void AddRamp(float* x, float slope, float from, int n);
+
     // Rows of n.
     internal abstract void RmsNorm(float* x, float* weight, float weightOffset, float epsilon, float* y, int n);
 
@@ -82,16 +85,23 @@ public abstract unsafe class KernelSet
     internal abstract void RotatePairs(float* first, float* second, float* cos, float* sin, int n);
 }
 
-/// <summary>Element-wise y = f(a, b).</summary>
+/// <summary>Element-wise y = f(a, b). Activations stand in <see cref="ActivationKind"/>'s order, plain and then gated.</summary>
 enum MapKind
 {
     Add,
+    AddScaled,
     AddScalar,
     Scale,
-    Relu,
+    Clip,
+    SoftCap,
     Silu,
     GeluTanh,
     GeluErf,
-    SwiGlu,
-    GeGlu,
+    Relu,
+    ReluSquared,
+    SiluGated,
+    GeluTanhGated,
+    GeluErfGated,
+    ReluGated,
+    ReluSquaredGated,
 }

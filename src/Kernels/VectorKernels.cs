@@ -67,6 +67,9 @@ sealed unsafe class VectorKernels<S, V>(string name) : KernelSet(name) where S :
 
     internal override void Blend(float* x, float a, float* y, float b, int n) => OnlineSoftmaxKernel<S, V>.Blend(x, a, y, b, n);
 
+    internal override void AddRamp(float* x, float slope, float from, int n) =>
+        OnlineSoftmaxKernel<S, V>.AddRamp(x, slope, from, n);
+
     internal override void RmsNorm(float* x, float* weight, float weightOffset, float epsilon, float* y, int n) =>
         NormKernel<S, V>.Rms(x, weight, weightOffset, epsilon, y, n);
 

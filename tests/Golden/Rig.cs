@@ -89,7 +89,7 @@ sealed class Rig : IDisposable
     public int Best(ReadOnlySpan<float> logits) => Argmax.Of(_context, logits);
 
     /// <summary>A layer's keys or values as the reference stores them, [kvHeads, positions, headDim].</summary>
-    public float[] Cache(Sequence sequence, int layer, bool keys)
+    public (int Heads, float[] Numbers) Cache(Sequence sequence, int layer, bool keys)
     {
         var (layout, length) = (Model.KvLayout, sequence.Length);
         var result = new float[layout.KvHeads * length * layout.HeadDim];
@@ -111,7 +111,7 @@ sealed class Rig : IDisposable
                 }
             }
         }
-        return result;
+        return (layout.KvHeads, result);
     }
 
     /// <summary>The first tokens' keys and values, as they would be spilled.</summary>

@@ -6,6 +6,15 @@ public class ElementwiseTests
 {
     static readonly int[] _lengths = [0, 1, 7, 8, 9, 15, 16, 17, 31, 1031, 40_009];
 
+    static Dictionary<ActivationKind, Func<double, double>> Activations => new()
+    {
+        [ActivationKind.Silu] = v => v / (1 + Math.Exp(-v)),
+        [ActivationKind.GeluTanh] = GeluTanh,
+        [ActivationKind.GeluErf] = v => v * Normal(v),
+        [ActivationKind.Relu] = v => Math.Max(v, 0),
+        [ActivationKind.ReluSquared] = v => Math.Pow(Math.Max(v, 0), 2),
+    };
+
     [Theory]
     [MemberData(nameof(TestData.SetNames), MemberType = typeof(TestData))]
     public void FunctionsAgreeWithDoublesAtEveryLength(string set)
@@ -14,24 +23,25 @@ public class ElementwiseTests
         foreach (var n in _lengths)
         {
             var (x, up, y) = (TestData.Normal(1, n, 3), TestData.Normal(2, n), new float[n]);
-            Elementwise.Silu(context, x, y);
-            Close(x, y, v => v / (1 + Math.Exp(-v)));
-            Elementwise.GeluTanh(context, x, y);
-            Close(x, y, GeluTanh);
-            Elementwise.GeluErf(context, x, y);
-            Close(x, y, v => v * Normal(v));
-            Elementwise.Relu(context, x, y);
-            Close(x, y, v => Math.Max(v, 0));
-            Elementwise.SwiGlu(context, x, up, y);
-            for (var i = 0; i < n; i++)
+            foreach (var (kind, expected) in Activations)
             {
-                Assert.Equal(x[i] / (1 + Math.Exp(-x[i])) * up[i], y[i], 2e-6);
+                Elementwise.Activate(context, kind, x, [], y);
+                Close(x, y, expected);
+                Elementwise.Activate(context, kind, x, up, y);
+                for (var i = 0; i < n; i++)
+                {
+                    Assert.Equal(expected(x[i]) * up[i], y[i], 2e-6 * (1 + Math.Abs(x[i])));
+                }
             }
-            Elementwise.GeGlu(context, x, up, y);
-            for (var i = 0; i < n; i++)
-            {
-                Assert.Equal(GeluTanh(x[i]) * up[i], y[i], 2e-6);
-            }
+            x.CopyTo(y, 0);
+            Elementwise.Clip(context, y, 1.5f);
+            Close(x, y, v => Math.Clamp(v, -1.5, 1.5));
+            x.CopyTo(y, 0);
+            Elementwise.SoftCap(context, y, 3);
+            Close(x, y, v => 3 * Math.Tanh(v / 3));
+            x.CopyTo(y, 0);
+            Elementwise.AddScaled(context, y, x, 0.25f);
+            Close(x, y, v => 1.25 * v);
             Elementwise.Scale(context, y, 0);
             Elementwise.Add(context, y, x);
             Assert.Equal(x, y);
@@ -107,7 +117,7 @@ public class ElementwiseTests
             foreach (var style in Enum.GetValues<RopeStyle>())
             {
                 var y = x.ToArray();
-                Rope.Apply(context, y, 2, headDim, positions, cos, sin, rotary, style);
+                Rope.Apply(context, y, new RopeShape(headDim, rotary, style), positions, cos, sin);
                 for (var i = 0; i < y.Length; i++)
                 {
                     var d = i % headDim;

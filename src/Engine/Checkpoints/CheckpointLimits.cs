@@ -21,6 +21,8 @@ static class CheckpointLimits
     public const int LayersMax = 1024;
     public const int HeadsMax = 1024;
     public const int HeadDimMax = 1024;
+    public const int ExpertsMax = 1024;
+    public const int ExpertsOfAllLayersMax = 1 << 16;
     public const int WidthMax = 1 << 20;
     public const int VocabularyMax = 1 << 22;
     public const int ContextMax = 1 << 24;

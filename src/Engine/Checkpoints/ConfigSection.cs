@@ -130,6 +130,16 @@ sealed class ConfigSection
             ?.Cast<int>().ToArray();
     }
 
+    public double[]? NumbersOf(string name, double min, double max, int countMax) =>
+        Items<object>(name, countMax, $"numbers from {min} to {max}", item =>
+            item.ValueKind == JsonValueKind.Number && item.TryGetDouble(out var number) && number >= min && number <= max
+                ? number
+                : null)
+            ?.Cast<double>().ToArray();
+
+    /// <summary>A text from the file as messages may show it.</summary>
+    public static string Short(string text) => text.Length <= 64 ? text : text[..64] + "…";
+
     public CheckpointException Bad(string name, string message) => new(_file, _path + name, $"{message}.");
 
     T[]? Items<T>(string name, int countMax, string what, Func<JsonElement, T?> read) where T : class

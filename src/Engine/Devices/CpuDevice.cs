@@ -9,8 +9,10 @@ sealed class CpuDevice : IDevice
     readonly KernelContext _context;
     readonly KvPool _pool;
     readonly List<NativeBuffer> _buffers = [];
-    readonly List<(MatrixView Weights, float[] Bias)> _linears = [];
-    readonly List<(NormKind Kind, float Epsilon, float[] Weight, float[] Bias)> _norms = [];
+    readonly List<LinearWeights> _linears = [];
+    readonly List<(NormKind Kind, float Epsilon, float[] Weight, float[] Bias, int Groups)> _norms = [];
+    readonly List<AttentionSpec> _attentions = [];
+    readonly List<CpuExperts> _experts = [];
     readonly CpuStep _step;
 
     /// <param name="context">Used by the caller of the device's methods only; the device does not dispose of it, nor of the
@@ -25,14 +27,27 @@ sealed class CpuDevice : IDevice
 
     public LinearId Load(MatrixView weights, float[] bias)
     {
-        _linears.Add((weights, bias));
+        _linears.Add(new(weights, bias));
         return new(_linears.Count - 1, weights.Rows, weights.Columns);
     }
 
-    public NormId Load(NormKind kind, float epsilon, float[] weight, float[] bias)
+    public NormId Load(NormKind kind, float epsilon, float[] weight, float[] bias, int groups = 1)
     {
-        _norms.Add((kind, epsilon, weight, bias));
+        _norms.Add((kind, epsilon, weight, bias, groups));
         return new(_norms.Count - 1);
+    }
+
+    public AttentionId Load(in AttentionSpec attention)
+    {
+        _attentions.Add(attention);
+        return new(_attentions.Count - 1);
+    }
+
+    public ExpertsId Load(in RoutingShape routing, float[] corrections, ActivationKind activation, IReadOnlyList<Expert> experts)
+    {
+        _experts.Add(new CpuExperts(_context, routing, corrections, activation,
+            [.. experts.Select(e => (e.In.Select(Linear).ToArray(), Linear(e.Out)))]));
+        return new(_experts.Count - 1);
     }
 
     public BufferId Allocate(int width)
@@ -45,26 +60,30 @@ sealed class CpuDevice : IDevice
 
     public void Begin(Batch batch, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines) => _step.Begin(batch, cosines, sines);
 
-    public void Embed(LinearId table, LinearId? positions, BufferId target)
+    public void Embed(LinearId table, BufferId target, float scale)
     {
-        Embedding.Gather(_context, Weights(table), _step.Tokens, Rows(target));
-        if (positions is not { } learned)
-            return;
+        Embedding.Gather(_context, Linear(table).Weights, _step.Tokens, Rows(target));
+        if (scale != 1)
+            Elementwise.Scale(_context, Rows(target), scale);
+    }
+
+    public void AddPositions(LinearId table, BufferId target)
+    {
         var added = _step.Scratch(target.Width);
-        Embedding.Gather(_context, Weights(learned), _step.Positions, added);
+        Embedding.Gather(_context, Linear(table).Weights, _step.Positions, added);
         Elementwise.Add(_context, Rows(target), added);
     }
 
     public void Norm(NormId norm, BufferId source, BufferId target)
     {
-        var (kind, epsilon, weight, bias) = _norms[norm.Index];
+        var (kind, epsilon, weight, bias, groups) = _norms[norm.Index];
         switch (kind)
         {
             case NormKind.Rms:
-                RmsNorm.Compute(_context, Rows(source), weight, epsilon, Rows(target));
+                RmsNorm.Compute(_context, Rows(source), weight, epsilon, Rows(target), groups: groups);
                 break;
             case NormKind.Layer:
-                LayerNorm.Compute(_context, Rows(source), weight, bias, epsilon, Rows(target));
+                LayerNorm.Compute(_context, Rows(source), weight, bias, epsilon, Rows(target), groups);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(norm), kind, "no such norm");
@@ -90,34 +109,42 @@ sealed class CpuDevice : IDevice
         }
     }
 
-    public void Rotate(BufferId queries, BufferId keys, int headDim)
+    public void Clip(float limit, params ReadOnlySpan<BufferId> buffers)
     {
-        foreach (var buffer in (ReadOnlySpan<BufferId>)[queries, keys])
-        {
-            Rope.Apply(_context, Rows(buffer), buffer.Width / headDim, headDim, _step.RowNumbers,
-                _step.Cosines, _step.Sines, 2 * (_step.Cosines.Length / _step.Rows));
-        }
+        foreach (var buffer in buffers)
+            Elementwise.Clip(_context, Rows(buffer), limit);
+    }
+
+    public void Rotate(in Rotation rotation, params ReadOnlySpan<BufferId> buffers)
+    {
+        var shape = new RopeShape(rotation.HeadDim, rotation.Dim, rotation.Style, rotation.First, rotation.Column,
+            _step.Cosines.Length / _step.Rows);
+        foreach (var buffer in buffers)
+            Rope.Apply(_context, Rows(buffer), shape, _step.RowNumbers, _step.Cosines, _step.Sines);
     }
 
     public void WriteKv(int layer, BufferId keys, BufferId values) =>
         KvWrite.Compute(_context, _pool, layer, Rows(keys), Rows(values), _step.Sequences, _step.Tables);
 
-    public void Attend(int layer, in AttentionSpec spec, BufferId queries, BufferId target) =>
-        PagedAttention.Compute(_context, spec, Rows(queries), _pool, layer, _step.Sequences, _step.Tables, Rows(target));
+    public void Attend(int layer, AttentionId attention, BufferId queries, BufferId target) =>
+        PagedAttention.Compute(_context, _attentions[attention.Index], Rows(queries), _pool, layer, _step.Sequences, _step.Tables,
+            Rows(target));
 
-    public void Activate(MlpKind kind, BufferId gate, BufferId? up)
+    public void Activate(ActivationKind kind, BufferId gate, BufferId? up) =>
+        Elementwise.Activate(_context, kind, Rows(gate), up is { } factor ? Rows(factor) : [], Rows(gate));
+
+    public void Mix(ExpertsId experts, BufferId scores, BufferId source, BufferId target)
     {
-        switch (kind)
-        {
-            case MlpKind.GatedSilu:
-                Elementwise.SwiGlu(_context, Rows(gate), Rows(up!.Value), Rows(gate));
-                break;
-            case MlpKind.GeluTanh:
-                Elementwise.GeluTanh(_context, Rows(gate), Rows(gate));
-                break;
-            default:
-                throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such MLP");
-        }
+        var loaded = _experts[experts.Index];
+        loaded.Mix(Rows(scores), Rows(source), Rows(target), _step.Scratch(loaded.ScratchWidth));
+    }
+
+    public void Add(BufferId source, BufferId target, float scale = 1, BufferId? gate = null)
+    {
+        if (gate is { } gates)
+            GatedAdd.Compute(_context, Rows(source), Rows(gates), scale, Rows(target));
+        else
+            Elementwise.AddScaled(_context, Rows(target), Rows(source), scale);
     }
 
     public void KeepWanted(params ReadOnlySpan<BufferId> buffers)
@@ -127,10 +154,14 @@ sealed class CpuDevice : IDevice
         _step.KeepWanted();
     }
 
-    public void Logits(BufferId source, LinearId head, Span<float> logits)
+    public void Logits(BufferId source, LinearId head, float scale, float cap, Span<float> logits)
     {
-        var (weights, bias) = _linears[head.Index];
+        var (weights, bias) = Linear(head);
         MatMul.Compute(_context, Rows(source), _step.Rows, new Product(weights, logits, bias));
+        if (scale != 1)
+            Elementwise.Scale(_context, logits, scale);
+        if (cap > 0)
+            Elementwise.SoftCap(_context, logits, cap);
     }
 
     public void Dispose()
@@ -141,11 +172,11 @@ sealed class CpuDevice : IDevice
 
     Product Product(Projection output)
     {
-        var (weights, bias) = _linears[output.Linear.Index];
+        var (weights, bias) = Linear(output.Linear);
         return new(weights, Rows(output.Target), bias, output.Accumulate);
     }
 
-    MatrixView Weights(LinearId table) => _linears[table.Index].Weights;
+    LinearWeights Linear(LinearId linear) => _linears[linear.Index];
 
     Span<float> Rows(BufferId buffer) => _buffers[buffer.Index].AsSpan<float>(0, _step.Rows * buffer.Width);
 }

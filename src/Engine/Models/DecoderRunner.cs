@@ -1,5 +1,4 @@
 using Hearth.Engine.Devices;
-using Hearth.Kernels;
 
 namespace Hearth.Engine.Models;
 
@@ -8,33 +7,21 @@ sealed class DecoderRunner : IModelRunner
 {
     readonly ModelSpec _spec;
     readonly IDevice _device;
-    readonly Layer[] _layers;
-    readonly LinearId _embedding, _head;
-    readonly LinearId? _positions;
-    readonly NormId _finalNorm;
-    readonly RopeFrequencies? _rope;
-    readonly float[] _cosines, _sines;
+    readonly DecoderParts _parts;
+    readonly RopeAngles _angles;
 
-    // Residual stream; its norm; query, key, value; what attention gives; the MLP's middle.
-    readonly BufferId _x, _normed, _query, _key, _value, _attended;
-    readonly BufferId[] _middle;
+    // Residual stream; its norm; what a part gives; query, key, value; what attention gives.
+    readonly BufferId _x, _normed, _result, _query, _key, _value, _attended;
 
     /// <param name="device">Disposed of with the runner.</param>
     public DecoderRunner(ModelSpec spec, DecoderWeights weights, IDevice device)
     {
         (_spec, _device) = (spec, device);
-        _embedding = Load(weights.Embedding);
-        _positions = weights.PositionEmbedding is { } positions ? Load(positions) : null;
-        _layers = [.. weights.Layers.Select(LoadLayer)];
-        _finalNorm = Load(weights.FinalNorm);
-        _head = Load(weights.Head);
-        _rope = spec.Rope is { } rope ? new(rope) : null;
-        var angles = device.RowsMax * (spec.Rope?.Dim ?? 0) / 2;
-        (_cosines, _sines) = (new float[angles], new float[angles]);
-        (_x, _normed) = (device.Allocate(spec.Width), device.Allocate(spec.Width));
+        _parts = new DecoderParts(spec, weights, device);
+        _angles = new RopeAngles(spec.Ropes, device.RowsMax);
+        (_x, _normed, _result) = (device.Allocate(spec.Width), device.Allocate(spec.Width), device.Allocate(spec.Width));
         (_query, _attended) = (device.Allocate(spec.QueryWidth), device.Allocate(spec.QueryWidth));
         (_key, _value) = (device.Allocate(spec.KvWidth), device.Allocate(spec.KvWidth));
-        _middle = [.. weights.Layers[0].MlpIn.Select(_ => device.Allocate(spec.MlpWidth))];
     }
 
     public int VocabularySize => _spec.VocabularySize;
@@ -42,95 +29,147 @@ sealed class DecoderRunner : IModelRunner
 
     public void Run(Batch batch, Span<float> logits)
     {
-        var angles = FillAngles(batch);
-        _device.Begin(batch, _cosines.AsSpan(0, angles), _sines.AsSpan(0, angles));
-        _device.Embed(_embedding, _positions, _x);
-        for (var i = 0; i < _layers.Length; i++)
+        Check(batch);
+        _angles.Fill(batch);
+        _device.Begin(batch, _angles.Cosines, _angles.Sines);
+        Embed();
+        for (var i = 0; i < _spec.Layers.Count; i++)
         {
-            Keys(_layers[i], i);
-            if (i == _layers.Length - 1)
+            Keys(i);
+            if (i == _spec.Layers.Count - 1)
             {
                 // All keys and values are written: only rows that give logits go on.
                 if (batch.LogitRows == 0)
                     return;
-                _device.KeepWanted(_x, _query);
+                _device.KeepWanted(_x, _normed, _query);
             }
-            Attention(_layers[i], i);
-            Mlp(_layers[i]);
+            Rest(i);
         }
-        _device.Norm(_finalNorm, _x, _normed);
-        _device.Logits(_normed, _head, logits[..(batch.LogitRows * VocabularySize)]);
+        var last = Normed(_parts.FinalNorm, _x);
+        if (_parts.HeadIn is { } headIn)
+        {
+            _device.Project(last, new Projection(headIn, _parts.Embedded));
+            last = _parts.Embedded;
+        }
+        _device.Logits(last, _parts.Head, _spec.LogitScale, _spec.LogitCap, logits[..(batch.LogitRows * VocabularySize)]);
     }
 
     public void Dispose() => _device.Dispose();
 
-    void Keys(Layer layer, int index)
-    {
-        _device.Norm(layer.AttentionNorm, _x, _normed);
-        _device.Project(_normed, new(layer.Query, _query), new(layer.Key, _key), new(layer.Value, _value));
-        if (_rope is not null)
-            _device.Rotate(_query, _key, _spec.HeadDim);
-        _device.WriteKv(index, _key, _value);
-    }
-
-    void Attention(Layer layer, int index)
-    {
-        _device.Attend(index, new AttentionSpec(_spec.Heads, _spec.AttentionScale, layer.Window), _query, _attended);
-        _device.Project(_attended, new Projection(layer.AttentionOut, _x, Accumulate: true));
-    }
-
-    void Mlp(Layer layer)
-    {
-        _device.Norm(layer.MlpNorm, _x, _normed);
-        if (layer.MlpIn is [var gate, var up])
-        {
-            _device.Project(_normed, new(gate, _middle[0]), new(up, _middle[1]));
-            _device.Activate(_spec.Mlp, _middle[0], _middle[1]);
-        }
-        else
-        {
-            _device.Project(_normed, new Projection(layer.MlpIn[0], _middle[0]));
-            _device.Activate(_spec.Mlp, _middle[0], null);
-        }
-        _device.Project(_middle[0], new Projection(layer.MlpOut, _x, Accumulate: true));
-    }
-
-    /// <returns>Cosines written; as many sines.</returns>
-    int FillAngles(Batch batch)
+    void Check(Batch batch)
     {
         if (batch.Rows > _device.RowsMax)
             throw new ArgumentException($"{batch.Rows} rows; the runner was made for {_device.RowsMax}", nameof(batch));
-        var half = _spec.Rope is { } rope ? rope.Dim / 2 : 0;
         foreach (ref readonly var sequence in batch.Sequences)
         {
             var length = sequence.Start + sequence.Rows;
             if (length > ContextLength)
                 throw new ArgumentException($"{length} tokens exceed the context of {ContextLength}", nameof(batch));
-            for (var i = 0; i < sequence.Rows && _rope is not null; i++)
-            {
-                var at = (sequence.FirstRow + i) * half;
-                _rope.Fill(sequence.Start + i, length, _cosines.AsSpan(at, half), _sines.AsSpan(at, half));
-            }
         }
-        return batch.Rows * half;
     }
 
-    Layer LoadLayer(LayerWeights w) => new(
-        w.Window, Load(w.AttentionNorm), Load(w.Query), Load(w.Key), Load(w.Value), Load(w.AttentionOut),
-        Load(w.MlpNorm), [.. w.MlpIn.Select(Load)], Load(w.MlpOut));
+    void Embed()
+    {
+        if (_parts.EmbeddingOut is { } wide)
+        {
+            _device.Embed(_parts.Embedding, _parts.Embedded, _spec.EmbeddingScale);
+            _device.Project(_parts.Embedded, new Projection(wide, _x));
+        }
+        else
+        {
+            _device.Embed(_parts.Embedding, _x, _spec.EmbeddingScale);
+        }
+        if (_parts.Positions is { } positions)
+            _device.AddPositions(positions, _x);
+        if (_parts.EmbeddingNorm is { } norm)
+            _device.Norm(norm, _x, _x);
+    }
 
-    LinearId Load(LinearWeights weights) => _device.Load(weights.Weights, weights.Bias);
+    /// <summary>Queries, and keys and values into the cache.</summary>
+    void Keys(int index)
+    {
+        var (spec, part) = (_spec.Layers[index].Attention, _parts.Layers[index].Attention);
+        var source = Normed(part.Before, _x);
+        _device.Project(source, new(part.Query, _query), new(part.Key, _key), new(part.Value, _value));
+        if (part.QueryNorm is { } queryNorm)
+            _device.Norm(queryNorm, _query, _query);
+        if (part.KeyNorm is { } keyNorm)
+            _device.Norm(keyNorm, _key, _key);
+        if (spec.Clip > 0)
+            _device.Clip(spec.Clip, _query, _key, _value);
+        if (spec.Rope is { } rope)
+            _device.Rotate(_angles.Rotation(rope, _spec.HeadDim), _query, _key);
+        _device.WriteKv(index, _key, _value);
+    }
 
-    NormId Load(NormWeights weights) => _device.Load(_spec.Norm, _spec.NormEpsilon, weights.Weight, weights.Bias);
+    void Rest(int index)
+    {
+        var (spec, layer) = (_spec.Layers[index], _parts.Layers[index]);
+        var (attention, mlp) = (layer.Attention, layer.Mlp);
+        var source = spec.Parallel ? mlp.Before is null ? Source(attention.Before) : Normed(mlp.Before, _x) : default;
+        _device.Attend(index, attention.Id, _query, _attended);
+        Join(attention.Out, _attended, attention.Result, attention.After);
+        if (!spec.Parallel)
+            source = Normed(mlp.Before, _x);
+        if (mlp.Experts is { } experts)
+            Mix(mlp, experts, source);
+        else
+            Join(mlp.Dense!.Out, Middle(mlp.Dense, source), mlp.Result, mlp.After);
+    }
 
-    sealed record Layer(
-        int Window,
-        NormId AttentionNorm,
-        LinearId Query,
-        LinearId Key,
-        LinearId Value,
-        LinearId AttentionOut,
-        NormId MlpNorm,
-        LinearId[] MlpIn,
-        LinearId MlpOut);
+    void Mix(DecoderParts.Mlp mlp, ExpertsId experts, BufferId source)
+    {
+        _device.Project(source, new Projection(mlp.Router!.Value, mlp.Scores!.Value));
+        _device.Mix(experts, mlp.Scores.Value, source, _result);
+        Join(mlp.Result, mlp.After);
+        if (mlp.Dense is not { } shared)
+            return;
+        if (mlp.DenseGate is { } gate)
+            _device.Project(source, new Projection(gate, mlp.Gate!.Value));
+        _device.Project(Middle(shared, source), new Projection(shared.Out, _result));
+        _device.Add(_result, _x, _spec.ResidualScale, mlp.Gate);
+    }
+
+    /// <summary>What lies between an MLP's halves.</summary>
+    BufferId Middle(DecoderParts.Dense mlp, BufferId source)
+    {
+        if (mlp.In is [var gate, var up])
+            _device.Project(source, new(gate, mlp.Middle[0]), new(up, mlp.Middle[1]));
+        else
+            _device.Project(source, new Projection(mlp.In[0], mlp.Middle[0]));
+        _device.Activate(_spec.Activation, mlp.Middle[0], mlp.In.Length == 2 ? mlp.Middle[1] : null);
+        return mlp.Middle[0];
+    }
+
+    /// <summary>Adds what a part gives to the stream.</summary>
+    void Join(LinearId linear, BufferId source, NormId? result, NormId? after)
+    {
+        if (result is null && _spec.ResidualScale == 1)
+        {
+            _device.Project(source, new Projection(linear, _x, Accumulate: true));
+            if (after is { } norm)
+                _device.Norm(norm, _x, _x);
+            return;
+        }
+        _device.Project(source, new Projection(linear, _result));
+        Join(result, after);
+    }
+
+    void Join(NormId? result, NormId? after)
+    {
+        if (result is { } norm)
+            _device.Norm(norm, _result, _result);
+        _device.Add(_result, _x, _spec.ResidualScale);
+        if (after is { } end)
+            _device.Norm(end, _x, _x);
+    }
+
+    BufferId Normed(NormId? norm, BufferId source)
+    {
+        if (norm is { } id)
+            _device.Norm(id, source, _normed);
+        return norm is null ? source : _normed;
+    }
+
+    BufferId Source(NormId? norm) => norm is null ? _x : _normed;
 }

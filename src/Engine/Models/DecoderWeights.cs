@@ -3,51 +3,46 @@ using Hearth.Kernels;
 
 namespace Hearth.Engine.Models;
 
-/// <summary>A linear map's weights, mapped in their stored type, and its bias in f32 (empty if none).</summary>
-readonly record struct LinearWeights(MatrixView Weights, float[] Bias)
-{
-    public LinearWeights Part(int from, int rows) =>
-        new(Weights.SliceRows(from, rows), Bias.Length == 0 ? Bias : Bias[from..(from + rows)]);
-}
+sealed record AttentionWeights(
+    LinearWeights Query, LinearWeights Key, LinearWeights Value, NormWeights? QueryNorm, NormWeights? KeyNorm, LinearWeights Out);
 
-readonly record struct NormWeights(float[] Weight, float[] Bias);
+sealed record MlpWeights(int Width, LinearWeights[] In, LinearWeights Out);
+
+sealed record ExpertsWeights(LinearWeights Router, float[] Corrections, MlpWeights[] Experts);
+
+sealed record PlaceWeights(NormWeights? Before, NormWeights? Result, NormWeights? After);
 
 sealed record LayerWeights(
-    int Window,
-    NormWeights AttentionNorm,
-    LinearWeights Query,
-    LinearWeights Key,
-    LinearWeights Value,
-    LinearWeights AttentionOut,
-    NormWeights MlpNorm,
-    LinearWeights[] MlpIn,
-    LinearWeights MlpOut);
+    PlaceWeights AttentionNorms,
+    AttentionWeights Attention,
+    PlaceWeights MlpNorms,
+    MlpWeights? Dense,
+    LinearWeights? DenseGate,
+    ExpertsWeights? Experts);
 
-/// <summary>A checkpoint's tensors in the places that a <see cref="ModelSpec"/> gives them; every shape is checked.
-/// Matrices stay mapped, except those stored transposed, which are turned once.</summary>
+/// <summary>A checkpoint's tensors in the places that a <see cref="ModelSpec"/> gives them; every shape is checked.</summary>
 sealed class DecoderWeights : IDisposable
 {
-    static readonly float[] None = [];
-
-    readonly Checkpoint _checkpoint;
-    readonly KernelContext _context;
-    readonly HashSet<string> _used = new(StringComparer.Ordinal);
-    readonly List<NativeBuffer> _turned = [];
+    readonly ModelSpec _spec;
+    readonly WeightReader _reader;
 
     /// <param name="context">Used while constructing only.</param>
     /// <exception cref="CheckpointException">A tensor is missing, or its shape or type is not what the model asks
     /// for.</exception>
     public DecoderWeights(Checkpoint checkpoint, ModelSpec spec, KernelContext context)
     {
-        (_checkpoint, _context) = (checkpoint, context);
+        (_spec, _reader) = (spec, new WeightReader(checkpoint, context));
         try
         {
-            Embedding = new(Matrix(spec.Embedding, spec.VocabularySize, spec.Width), None);
+            Embedding = _reader.Linear(new(spec.Embedding, spec.VocabularySize), spec.TableWidth);
+            EmbeddingOut = Linear(spec.EmbeddingOut, spec.TableWidth);
             if (spec.PositionEmbedding is { } positions)
-                PositionEmbedding = new(Matrix(positions, spec.ContextLength, spec.Width), None);
-            Layers = [.. spec.Layers.Select(layer => Layer(spec, layer))];
-            FinalNorm = Norm(spec, spec.FinalNorm);
-            Head = spec.Head == spec.Embedding ? Embedding : new(Matrix(spec.Head, spec.VocabularySize, spec.Width), None);
+                PositionEmbedding = Positions(positions);
+            EmbeddingNorm = Norm(spec.EmbeddingNorm, spec.Width);
+            Layers = [.. spec.Layers.Select(Layer)];
+            FinalNorm = Norm(spec.FinalNorm, spec.Width);
+            HeadIn = Linear(spec.HeadIn, spec.Width);
+            Head = _reader.Linear(spec.Head, spec.TableWidth);
         }
         catch
         {
@@ -57,86 +52,71 @@ sealed class DecoderWeights : IDisposable
     }
 
     public LinearWeights Embedding { get; }
+    public LinearWeights? EmbeddingOut { get; }
     public LinearWeights? PositionEmbedding { get; }
+    public NormWeights? EmbeddingNorm { get; }
     public LayerWeights[] Layers { get; }
-    public NormWeights FinalNorm { get; }
+    public NormWeights? FinalNorm { get; }
+    public LinearWeights? HeadIn { get; }
     public LinearWeights Head { get; }
 
     /// <summary>Numbers in the tensors used, each counted once.</summary>
-    public long Parameters { get; private set; }
+    public long Parameters => _reader.Parameters;
 
-    public void Dispose()
+    public void Dispose() => _reader.Dispose();
+
+    LayerWeights Layer(LayerSpec layer) => new(
+        Places(layer.Attention.Norms),
+        Attention(layer.Attention),
+        Places(layer.Mlp.Norms),
+        layer.Mlp.Dense is { } dense ? Mlp(dense) : null,
+        Linear(layer.Mlp.DenseGate, _spec.Width),
+        layer.Mlp.Experts is { } experts ? Experts(experts) : null);
+
+    AttentionWeights Attention(AttentionPart part)
     {
-        foreach (var buffer in _turned)
-            buffer.Dispose();
+        var qkv = part is { FusedByHead: true, Qkv: [var fused] }
+            ? ByHead(_reader.Linear(fused, _spec.Width))
+            : _reader.Parts(part.Qkv, _spec.Width, _spec.QueryWidth, _spec.KvWidth, _spec.KvWidth);
+        return new(qkv[0], qkv[1], qkv[2], Norm(part.QueryNorm, _spec.QueryWidth), Norm(part.KeyNorm, _spec.KvWidth),
+            _reader.Linear(part.Out, _spec.QueryWidth));
     }
 
-    LayerWeights Layer(ModelSpec spec, LayerSpec layer)
+    /// <summary>From [KvHeads][queries of the group, key, value][HeadDim] rows to three maps.</summary>
+    LinearWeights[] ByHead(LinearWeights fused)
     {
-        var qkv = Parts(layer.Qkv, spec.Width, [spec.QueryWidth, spec.KvWidth, spec.KvWidth]);
-        return new(
-            layer.Window,
-            Norm(spec, layer.AttentionNorm),
-            qkv[0],
-            qkv[1],
-            qkv[2],
-            Linear(layer.AttentionOut, spec.QueryWidth),
-            Norm(spec, layer.MlpNorm),
-            Parts(layer.MlpIn, spec.Width, [.. Enumerable.Repeat(spec.MlpWidth, spec.MlpInWidth / spec.MlpWidth)]),
-            Linear(layer.MlpOut, spec.MlpWidth));
+        var (group, dim) = (_spec.Heads / _spec.KvHeads, _spec.HeadDim);
+        int[] Rows(int first, int count) =>
+        [
+            .. Enumerable.Range(0, _spec.KvHeads)
+                .SelectMany(head => Enumerable.Range((head * (group + 2) + first) * dim, count * dim)),
+        ];
+        return [_reader.Reorder(fused, Rows(0, group)), _reader.Reorder(fused, Rows(group, 1)),
+            _reader.Reorder(fused, Rows(group + 1, 1))];
     }
 
-    /// <summary>Projections as they are named, or the parts of one that holds them all.</summary>
-    LinearWeights[] Parts(LinearSpec[] specs, int inputs, int[] rows)
+    MlpWeights Mlp(MlpSpec mlp)
     {
-        if (specs.Length == rows.Length)
-            return [.. specs.Select(s => Linear(s, inputs))];
-        var fused = Linear(specs.Single(), inputs);
-        var from = 0;
-        return [.. rows.Select(count => fused.Part((from += count) - count, count))];
+        var inputs = mlp.In.Sum(i => i.Rows) / mlp.Width;
+        return new(mlp.Width, inputs == 1 ? _reader.Parts(mlp.In, _spec.Width, mlp.Width)
+            : _reader.Parts(mlp.In, _spec.Width, mlp.Width, mlp.Width), _reader.Linear(mlp.Out, mlp.Width));
     }
 
-    LinearWeights Linear(LinearSpec spec, int inputs)
+    ExpertsWeights Experts(ExpertsSpec experts) => new(
+        _reader.Linear(experts.Router, _spec.Width),
+        experts.Correction is { } name ? _reader.Vector(name, experts.Routing.Experts) : [],
+        [.. experts.Experts.Select(Mlp)]);
+
+    PlaceWeights Places(NormPlaces places) =>
+        new(Norm(places.Before, _spec.Width), Norm(places.Result, _spec.Width), Norm(places.After, _spec.Width));
+
+    LinearWeights Positions(string name)
     {
-        var name = $"{spec.Name}.weight";
-        var weights = spec.Transposed ? Turn(Matrix(name, inputs, spec.Rows)) : Matrix(name, spec.Rows, inputs);
-        return new(weights, spec.Bias ? Vector($"{spec.Name}.bias", spec.Rows) : None);
+        var table = _reader.Linear(new(name, _spec.PositionsFirst + _spec.ContextLength), _spec.Width);
+        return table.Part(_spec.PositionsFirst, _spec.ContextLength);
     }
 
-    NormWeights Norm(ModelSpec spec, string name) => new(
-        Vector($"{name}.weight", spec.Width),
-        spec.Norm == NormKind.Layer ? Vector($"{name}.bias", spec.Width) : None);
+    NormWeights? Norm(NormSpec? spec, int width) => spec is null ? null : _reader.Norm(spec, width);
 
-    MatrixView Turn(MatrixView stored)
-    {
-        var buffer = new NativeBuffer(stored.Memory.Length);
-        _turned.Add(buffer);
-        return Transpose.Compute(_context, stored, buffer);
-    }
-
-    MatrixView Matrix(string name, int rows, int columns)
-    {
-        var (entry, data) = _checkpoint.Tensor(name, rows, columns);
-        return new(data, TypeOf(entry), rows, columns);
-    }
-
-    float[] Vector(string name, int length)
-    {
-        var (entry, data) = _checkpoint.Tensor(name, length);
-        return Numbers.ToSingles(_context, TypeOf(entry), data);
-    }
-
-    DType TypeOf(TensorEntry entry)
-    {
-        if (_used.Add(entry.Name))
-            Parameters += entry.Elements;
-        return entry.Type switch
-        {
-            StoredType.F32 => DType.F32,
-            StoredType.F16 => DType.F16,
-            StoredType.BF16 => DType.BF16,
-            _ => throw new CheckpointException(_checkpoint.FileOf(entry.Name), entry.Name,
-                $"is stored as {entry.Type}; served are F32, F16 and BF16. Convert the checkpoint to one of them."),
-        };
-    }
+    LinearWeights? Linear(LinearSpec? spec, int inputs) => spec is { } linear ? _reader.Linear(linear, inputs) : null;
 }

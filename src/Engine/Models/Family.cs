@@ -8,11 +8,41 @@ static class Family
 {
     static readonly Dictionary<string, Func<Checkpoint, ModelSpec>> Known = new(StringComparer.Ordinal)
     {
+        ["bloom"] = Bloom.Describe,
+        ["cohere"] = Cohere.Describe,
+        ["cohere2"] = Cohere2.Describe,
+        ["falcon"] = Falcon.Describe,
+        ["gemma"] = Gemma.Describe,
+        ["gemma2"] = Gemma2.Describe,
+        ["gemma3_text"] = Gemma3.Describe,
+        ["glm"] = Glm.Describe,
         ["gpt2"] = Gpt2.Describe,
+        ["gpt_bigcode"] = GptBigCode.Describe,
+        ["gpt_neox"] = GptNeoX.Describe,
+        ["gptj"] = GptJ.Describe,
+        ["granite"] = Granite.Describe,
+        ["granitemoe"] = GraniteMoe.Describe,
         ["llama"] = Llama.Describe,
         ["mistral"] = Mistral.Describe,
+        ["mixtral"] = Mixtral.Describe,
+        ["mpt"] = Mpt.Describe,
+        ["nemotron"] = Nemotron.Describe,
+        ["olmo"] = Olmo.Describe,
+        ["olmo2"] = Olmo2.Describe,
+        ["olmoe"] = Olmoe.Describe,
+        ["opt"] = Opt.Describe,
+        ["phi"] = Phi.Describe,
+        ["phi3"] = Phi3.Describe,
         ["qwen2"] = Qwen2.Describe,
+        ["qwen2_moe"] = Qwen2Moe.Describe,
+        ["qwen3"] = Qwen3.Describe,
+        ["qwen3_moe"] = Qwen3Moe.Describe,
+        ["stablelm"] = StableLm.Describe,
+        ["starcoder2"] = Starcoder2.Describe,
     };
+
+    /// <summary>The supported model types, by name.</summary>
+    public static IEnumerable<string> Names => Known.Keys;
 
     public static ModelSpec Describe(Checkpoint checkpoint) => Require(checkpoint.Config)(checkpoint);
 
@@ -22,8 +52,7 @@ static class Family
         var type = config.String("model_type") ?? throw config.Bad("model_type", "is missing");
         return Known.TryGetValue(type, out var describe)
             ? describe
-            : throw config.Bad("model_type", $"'{Short(type)}' is not supported; supported are {string.Join(", ", Known.Keys)}");
+            : throw config.Bad("model_type",
+                $"'{ConfigSection.Short(type)}' is not supported; supported are {string.Join(", ", Known.Keys)}");
     }
-
-    static string Short(string text) => text.Length <= 64 ? text : text[..64] + "…";
 }

@@ -11,9 +11,7 @@ static class Mistral
     public static ModelSpec Describe(Checkpoint checkpoint)
     {
         var config = checkpoint.Config;
-        var window = config.Mentions("sliding_window")
-            ? config.IntOrNull("sliding_window", 1, int.MaxValue) ?? 0
-            : WindowUnmentioned;
-        return Llama.Describe(checkpoint, _ => window, qkvBias: false, outBias: false, mlpBias: false);
+        var window = config.Mentions("sliding_window") ? config.Window() : WindowUnmentioned;
+        return (Llama.Shape(checkpoint) with { Window = _ => window }).Describe();
     }
 }

@@ -1,3 +1,5 @@
+using Hearth.Kernels;
+
 namespace Hearth.Engine.Models;
 
 /// <summary>One decoder in the words of the forward pass: what a family's config.json says, with nothing left to guess.
@@ -18,74 +20,58 @@ sealed record ModelSpec
     /// <summary>Heads of keys and values: a divisor of Heads.</summary>
     public required int KvHeads { get; init; }
     public required int HeadDim { get; init; }
-    public required NormKind Norm { get; init; }
-    public required float NormEpsilon { get; init; }
-    public required MlpKind Mlp { get; init; }
-
-    /// <summary>Width between the MLP's two halves.</summary>
-    public required int MlpWidth { get; init; }
-
-    /// <summary>Null if positions are not rotated into queries and keys.</summary>
-    public RopeSpec? Rope { get; init; }
 
     /// <summary>Factor of the scores, usually 1 / sqrt(HeadDim).</summary>
     public required float AttentionScale { get; init; }
 
+    /// <summary>Scores become cap * tanh(score / cap); 0 for none.</summary>
+    public float AttentionCap { get; init; }
+
+    /// <summary>By query head: what a score loses per position between key and query (ALiBi); null if nothing.</summary>
+    public float[]? Slopes { get; init; }
+
+    /// <summary>How positions turn queries and keys: layers name theirs by index.</summary>
+    public IReadOnlyList<RopeSpec> Ropes { get; init; } = [];
+    public required ActivationKind Activation { get; init; }
+
+    /// <summary>What attention and MLP give counts so much in the residual stream.</summary>
+    public float ResidualScale { get; init; } = 1;
+
     /// <summary>One per layer, in order.</summary>
     public required IReadOnlyList<LayerSpec> Layers { get; init; }
 
-    /// <summary>Parameter of the token embeddings, [VocabularySize, Width].</summary>
+    /// <summary>The token embeddings: <c>{Embedding}.weight</c>, [VocabularySize, TableWidth].</summary>
     public required string Embedding { get; init; }
 
-    /// <summary>Parameter of learned position embeddings, [ContextLength, Width]; null if there are none.</summary>
-    public string? PositionEmbedding { get; init; }
-    public required string FinalNorm { get; init; }
+    /// <summary>Factor of the token embeddings.</summary>
+    public float EmbeddingScale { get; init; } = 1;
 
-    /// <summary>Parameter of the output head, [VocabularySize, Width]: the embedding's own name when they are tied.</summary>
-    public required string Head { get; init; }
+    /// <summary>From embeddings of another width to the stream; null if they have its width.</summary>
+    public LinearSpec? EmbeddingOut { get; init; }
+
+    /// <summary>Width of the token embeddings, if not the stream's.</summary>
+    public int? EmbeddingWidth { get; init; }
+
+    /// <summary>Learned position embeddings, <c>{PositionEmbedding}.weight</c>, [PositionsFirst + ContextLength, Width]; null
+    /// if there are none.</summary>
+    public string? PositionEmbedding { get; init; }
+
+    /// <summary>Rows of the position embeddings that stand before position 0.</summary>
+    public int PositionsFirst { get; init; }
+    public NormSpec? EmbeddingNorm { get; init; }
+    public NormSpec? FinalNorm { get; init; }
+
+    /// <summary>From the stream to the width of the output head, if that is not the stream's.</summary>
+    public LinearSpec? HeadIn { get; init; }
+
+    /// <summary>The output head, [VocabularySize, TableWidth]: by the embedding's name when they are tied.</summary>
+    public required LinearSpec Head { get; init; }
+    public float LogitScale { get; init; } = 1;
+
+    /// <summary>Logits become cap * tanh(logit / cap); 0 for none.</summary>
+    public float LogitCap { get; init; }
 
     public int QueryWidth => Heads * HeadDim;
     public int KvWidth => KvHeads * HeadDim;
-
-    /// <summary>Width of a row that holds query, key and value side by side.</summary>
-    public int QkvWidth => QueryWidth + 2 * KvWidth;
-
-    /// <summary>Outputs of the MLP's first half.</summary>
-    public int MlpInWidth => Mlp == MlpKind.GatedSilu ? 2 * MlpWidth : MlpWidth;
-}
-
-/// <summary>One layer: norm, attention, residual, norm, MLP, residual. Norms are named by their prefix.</summary>
-/// <param name="Window">Positions that a query sees, itself included; 0 for all.</param>
-/// <param name="Qkv">Projections that give query, key and value side by side: three, or one that is fused.</param>
-/// <param name="MlpIn">Gate and up side by side (gated), or one projection.</param>
-sealed record LayerSpec(
-    int Window,
-    string AttentionNorm,
-    LinearSpec[] Qkv,
-    LinearSpec AttentionOut,
-    string MlpNorm,
-    LinearSpec[] MlpIn,
-    LinearSpec MlpOut);
-
-/// <summary>A linear map by its parameters' names, <c>{Name}.weight</c> and, with a bias, <c>{Name}.bias</c>.</summary>
-/// <param name="Rows">Output features.</param>
-/// <param name="Transposed">Stored as [inputs, outputs], as GPT-2's Conv1D is.</param>
-readonly record struct LinearSpec(string Name, int Rows, bool Bias = false, bool Transposed = false);
-
-enum NormKind
-{
-    /// <summary>x / rms(x) * weight.</summary>
-    Rms,
-
-    /// <summary>(x - mean(x)) / sd(x) * weight + bias.</summary>
-    Layer,
-}
-
-enum MlpKind
-{
-    /// <summary>silu(gate) * up.</summary>
-    GatedSilu,
-
-    /// <summary>The tanh approximation of GELU, transformers' gelu_new.</summary>
-    GeluTanh,
+    public int TableWidth => EmbeddingWidth ?? Width;
 }

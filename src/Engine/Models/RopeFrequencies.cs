@@ -26,17 +26,21 @@ sealed class RopeFrequencies
             case RopeKind.Yarn:
                 BlendByParts(spec, _fixed);
                 break;
+            case RopeKind.LongRope:
+                Powers(spec, spec.Theta, _stretched, spec.LongFactors);
+                Powers(spec, spec.Theta, _fixed, spec.ShortFactors);
+                break;
         }
     }
 
     /// <summary>Radians per position, one per pair.</summary>
-    /// <param name="length">Tokens of the sequence at the time: with dynamic scaling a key keeps the rotation that it was
-    /// written with, as the reference's cache does.</param>
+    /// <param name="length">Tokens of the sequence at the time: with dynamic scaling and longrope a key keeps the rotation that
+    /// it was written with, as the reference's cache does.</param>
     public ReadOnlySpan<float> At(int length)
     {
-        if (_spec.Kind != RopeKind.Dynamic || length <= _spec.TrainedContext)
+        if (_spec.Kind is not (RopeKind.Dynamic or RopeKind.LongRope) || length <= _spec.TrainedContext)
             return _fixed;
-        if (length != _stretchedLength)
+        if (_spec.Kind == RopeKind.Dynamic && length != _stretchedLength)
         {
             var growth = _spec.Factor * length / _spec.TrainedContext - (_spec.Factor - 1);
             Powers(_spec, _spec.Theta * Math.Pow(growth, _spec.Dim / (_spec.Dim - 2.0)), _stretched);
@@ -58,10 +62,10 @@ sealed class RopeFrequencies
         }
     }
 
-    static float[] Powers(RopeSpec spec, double theta, float[] into)
+    static float[] Powers(RopeSpec spec, double theta, float[] into, double[]? factors = null)
     {
         for (var i = 0; i < into.Length; i++)
-            into[i] = 1 / (float)Math.Pow(theta, (float)(2 * i) / spec.Dim);
+            into[i] = 1 / ((float)(factors?[i] ?? 1) * (float)Math.Pow(theta, (float)(2 * i) / spec.Dim));
         return into;
     }
 

@@ -1,4 +1,5 @@
 using Hearth.Engine.Checkpoints;
+using Hearth.Kernels;
 
 namespace Hearth.Engine.Models;
 
@@ -17,13 +18,21 @@ enum RopeKind
 
     /// <summary>NTK by parts with an attention factor (arXiv 2309.00071).</summary>
     Yarn,
+
+    /// <summary>One factor per pair, from one list up to the trained context and from another beyond it (arXiv
+    /// 2402.13753).</summary>
+    LongRope,
 }
 
-/// <summary>How positions turn queries and keys. Pairs are (i, i + dim / 2), as Llama has them.</summary>
-/// <param name="Dim">Leading dimensions of a head that turn.</param>
+/// <summary>How positions turn queries and keys.</summary>
+/// <param name="Dim">Dimensions of a head that turn, from <see cref="First"/> on.</param>
 /// <param name="TrainedContext">Positions before any stretching.</param>
 sealed record RopeSpec(RopeKind Kind, int Dim, double Theta, int TrainedContext)
 {
+    public int First { get; init; }
+
+    /// <summary>Pairs are (i, i + Dim / 2), as Llama has them, or (2i, 2i + 1).</summary>
+    public RopeStyle Style { get; init; }
     public double Factor { get; init; } = 1;
 
     /// <summary>Llama3: wavelengths beyond TrainedContext / this are stretched.</summary>
@@ -43,19 +52,27 @@ sealed record RopeSpec(RopeKind Kind, int Dim, double Theta, int TrainedContext)
     /// <summary>Yarn: rotations over the trained context up to which a dimension is stretched.</summary>
     public double BetaSlow { get; init; } = 1;
 
+    /// <summary>LongRope: what the frequencies are divided by, [Dim / 2]; up to the trained context and beyond it.</summary>
+    public double[] ShortFactors { get; init; } = [];
+    public double[] LongFactors { get; init; } = [];
+
     /// <summary>Factor of cosines and sines.</summary>
     public double AttentionFactor { get; init; } = 1;
 
     /// <summary>Reads <c>rope_theta</c> and <c>rope_scaling</c> (transformers 4) or <c>rope_parameters</c> (transformers
     /// 5).</summary>
+    /// <param name="dim">Dimensions of a head that turn.</param>
     /// <param name="positionsMax">config.json's max_position_embeddings.</param>
-    public static RopeSpec Read(ConfigSection config, int headDim, int positionsMax)
+    /// <param name="layerType">Which of rope_parameters' sections, where each type of layer has one.</param>
+    /// <param name="theta">The base, if config.json does not say.</param>
+    public static RopeSpec Read(ConfigSection config, int dim, int positionsMax, string? layerType = null, double theta = 10000)
     {
-        var scaling = config.Section("rope_parameters") ?? config.Section("rope_scaling");
-        var theta = scaling?.NumberOrNull("rope_theta", 1, 1e15) ?? config.NumberOrNull("rope_theta", 1, 1e15) ?? 10000;
-        var plain = new RopeSpec(RopeKind.Plain, headDim, theta, positionsMax);
-        if (headDim % 2 != 0)
-            throw config.Bad("head_dim", "must be even for rotary positions");
+        var parameters = config.Section("rope_parameters");
+        var scaling = (layerType is null ? null : parameters?.Section(layerType)) ?? parameters ?? config.Section("rope_scaling");
+        theta = scaling?.NumberOrNull("rope_theta", 1, 1e15) ?? config.NumberOrNull("rope_theta", 1, 1e15) ?? theta;
+        var plain = new RopeSpec(RopeKind.Plain, dim, theta, positionsMax);
+        if (dim < 2 || dim % 2 != 0)
+            throw config.Bad("head_dim", $"gives {dim} dimensions that turn; it must be an even number");
         if (scaling is null)
             return plain;
         return (scaling.String("rope_type") ?? scaling.String("type") ?? "default") switch
@@ -65,8 +82,9 @@ sealed record RopeSpec(RopeKind Kind, int Dim, double Theta, int TrainedContext)
             "dynamic" => plain with { Kind = RopeKind.Dynamic, Factor = FactorOf(scaling) },
             "llama3" => ReadLlama3(plain, scaling),
             "yarn" => ReadYarn(plain, scaling),
+            "longrope" => ReadLongRope(plain, scaling, config),
             var other => throw scaling.Bad("rope_type",
-                $"'{other}' is not supported; supported are default, linear, dynamic, llama3 and yarn"),
+                $"'{other}' is not supported; supported are default, linear, dynamic, llama3, yarn and longrope"),
         };
     }
 
@@ -109,6 +127,29 @@ sealed record RopeSpec(RopeKind Kind, int Dim, double Theta, int TrainedContext)
                 ?? plain.TrainedContext,
         };
     }
+
+    /// <summary>Phi-3 keeps the trained context beside rope_scaling, not in it.</summary>
+    static RopeSpec ReadLongRope(RopeSpec plain, ConfigSection scaling, ConfigSection config)
+    {
+        const string Original = "original_max_position_embeddings";
+        var trained = scaling.IntOrNull(Original, 2, CheckpointLimits.ContextMax)
+            ?? config.IntOrNull(Original, 2, CheckpointLimits.ContextMax) ?? plain.TrainedContext;
+        var growth = scaling.NumberOrNull("factor", 1, 1e4) ?? (double)plain.TrainedContext / trained;
+        return plain with
+        {
+            Kind = RopeKind.LongRope,
+            TrainedContext = trained,
+            ShortFactors = Factors(scaling, "short_factor", plain.Dim / 2),
+            LongFactors = Factors(scaling, "long_factor", plain.Dim / 2),
+            AttentionFactor = scaling.NumberOrNull("attention_factor", 1e-3, 1e3)
+                ?? (growth <= 1 ? 1 : Math.Sqrt(1 + Math.Log(growth) / Math.Log(trained))),
+        };
+    }
+
+    static double[] Factors(ConfigSection scaling, string name, int count) =>
+        scaling.NumbersOf(name, 1e-3, 1e6, count) is { } factors && factors.Length == count
+            ? factors
+            : throw scaling.Bad(name, $"must be a list of {count} numbers, one for each pair of dimensions that turn");
 
     static double FactorOf(ConfigSection scaling) => scaling.Number("factor", 1, 1e4);
 }

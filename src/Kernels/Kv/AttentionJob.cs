@@ -164,7 +164,13 @@ readonly unsafe struct AttentionTile
         var width = (to + KvLayout.BlockTokens - 1) & -KvLayout.BlockTokens;
         for (var row = 0; row < Rows; row++)
         {
-            Weigh(row, new VisibleKeys(_shape.Spec, FirstPosition + row / _shape.Group, first), width, state);
+            var position = FirstPosition + row / _shape.Group;
+            if (_shape.Spec.Slopes is { } slopes)
+            {
+                var slope = slopes[_head * _shape.Group + row % _shape.Group];
+                _shape.Kernels.AddRamp(_scores + (nint)row * AttentionPlan.PartTokens, slope, first - position, width);
+            }
+            Weigh(row, new VisibleKeys(_shape.Spec, position, first), width, state);
         }
         for (var key = NextSeen(0, from, sinks); key < to; key = NextSeen(key + KvLayout.BlockTokens, from, sinks))
         {

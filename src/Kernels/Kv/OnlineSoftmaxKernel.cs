@@ -37,6 +37,23 @@ static unsafe class OnlineSoftmaxKernel<S, V> where S : struct, ISimd<V> where V
         *sum = S.Sum(S.Add(first, second));
     }
 
+    /// <param name="n">A multiple of the lanes.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddRamp(float* x, float slope, float from, int n)
+    {
+        var lanes = stackalloc float[S.Lanes];
+        for (var i = 0; i < S.Lanes; i++)
+        {
+            lanes[i] = from + i;
+        }
+        V at = S.Load(lanes), step = S.Set(S.Lanes), factor = S.Set(slope);
+        for (var i = 0; i < n; i += S.Lanes)
+        {
+            S.Store(S.Fma(at, factor, S.Load(x + i)), x + i);
+            at = S.Add(at, step);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Blend(float* x, float a, float* y, float b, int n)
     {

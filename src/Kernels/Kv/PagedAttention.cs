@@ -6,7 +6,9 @@ namespace Hearth.Kernels;
 /// <param name="Window">A query at i sees keys j with i - Window &lt; j &lt;= i; 0 for all of the past.</param>
 /// <param name="SoftCap">Scores become cap * tanh(score / cap); 0 for none.</param>
 /// <param name="SinkTokens">The first positions, visible whatever the window.</param>
-public readonly record struct AttentionSpec(int Heads, float Scale, int Window = 0, float SoftCap = 0, int SinkTokens = 0);
+/// <param name="Slopes">By query head: slope * (j - i) is added to the score of a key at j (ALiBi); null for nothing.</param>
+public readonly record struct AttentionSpec(int Heads, float Scale, int Window = 0, float SoftCap = 0, int SinkTokens = 0,
+    float[]? Slopes = null);
 
 /// <summary>
 /// Causal flash attention over paged blocks, for prefill chunks and decode alike (Dao 2023): an online softmax over keys in
@@ -32,6 +34,7 @@ public static unsafe class PagedAttention
         ArgumentOutOfRangeException.ThrowIfLessThan(spec.Heads, 1, nameof(spec));
         ArgumentOutOfRangeException.ThrowIfNotEqual(spec.Heads % layout.KvHeads, 0, nameof(spec));
         ArgumentOutOfRangeException.ThrowIfNegative(spec.Window, nameof(spec));
+        Check.Length(spec.Slopes?.Length ?? spec.Heads, spec.Heads, "slopes");
         var rows = Check.Rows(queries.Length, spec.Heads * layout.HeadDim, nameof(queries));
         BatchCheck.Sequences(sequences, tables, pool, layer, rows);
         var shape = new AttentionShape(spec, layout, layer, context.Kernels);

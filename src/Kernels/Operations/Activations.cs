@@ -2,6 +2,23 @@ using System.Runtime.CompilerServices;
 
 namespace Hearth.Kernels;
 
+/// <summary>The functions between the halves of an MLP.</summary>
+public enum ActivationKind
+{
+    /// <summary>x * sigmoid(x).</summary>
+    Silu,
+
+    /// <summary>GELU by tanh, as transformers' gelu_new, gelu_pytorch_tanh and gelu_fast.</summary>
+    GeluTanh,
+
+    /// <summary>GELU by the error function, as transformers' gelu.</summary>
+    GeluErf,
+    Relu,
+
+    /// <summary>relu(x)^2.</summary>
+    ReluSquared,
+}
+
 /// <summary>Element-wise functions; outputs may be inputs.</summary>
 public static unsafe class Elementwise
 {
@@ -12,36 +29,30 @@ public static unsafe class Elementwise
         Run(context, MapKind.Add, target, other, 0, target);
     }
 
+    /// <summary>target += other * factor.</summary>
+    public static void AddScaled(KernelContext context, Span<float> target, ReadOnlySpan<float> other, float factor)
+    {
+        Check.Length(other.Length, target.Length, nameof(other));
+        Run(context, MapKind.AddScaled, target, other, factor, target);
+    }
+
     /// <summary>x *= factor.</summary>
     public static void Scale(KernelContext context, Span<float> x, float factor) => Run(context, MapKind.Scale, x, [], factor, x);
 
-    public static void Relu(KernelContext context, ReadOnlySpan<float> x, Span<float> output) =>
-        Run(context, MapKind.Relu, x, [], 0, output);
+    /// <summary>x into [-limit, limit].</summary>
+    public static void Clip(KernelContext context, Span<float> x, float limit) => Run(context, MapKind.Clip, x, [], limit, x);
 
-    /// <summary>x * sigmoid(x).</summary>
-    public static void Silu(KernelContext context, ReadOnlySpan<float> x, Span<float> output) =>
-        Run(context, MapKind.Silu, x, [], 0, output);
+    /// <summary>x = cap * tanh(x / cap).</summary>
+    public static void SoftCap(KernelContext context, Span<float> x, float cap) => Run(context, MapKind.SoftCap, x, [], cap, x);
 
-    /// <summary>GELU by tanh, as gelu_new and gelu_pytorch_tanh.</summary>
-    public static void GeluTanh(KernelContext context, ReadOnlySpan<float> x, Span<float> output) =>
-        Run(context, MapKind.GeluTanh, x, [], 0, output);
-
-    /// <summary>GELU by the error function, as gelu.</summary>
-    public static void GeluErf(KernelContext context, ReadOnlySpan<float> x, Span<float> output) =>
-        Run(context, MapKind.GeluErf, x, [], 0, output);
-
-    /// <summary>silu(gate) * up.</summary>
-    public static void SwiGlu(KernelContext context, ReadOnlySpan<float> gate, ReadOnlySpan<float> up, Span<float> output)
+    /// <summary>output = f(x), or f(x) * up.</summary>
+    /// <param name="up">As long as x, or empty.</param>
+    public static void Activate(KernelContext context, ActivationKind kind, ReadOnlySpan<float> x, ReadOnlySpan<float> up,
+        Span<float> output)
     {
-        Check.Length(up.Length, gate.Length, nameof(up));
-        Run(context, MapKind.SwiGlu, gate, up, 0, output);
-    }
-
-    /// <summary>gelu_tanh(gate) * up.</summary>
-    public static void GeGlu(KernelContext context, ReadOnlySpan<float> gate, ReadOnlySpan<float> up, Span<float> output)
-    {
-        Check.Length(up.Length, gate.Length, nameof(up));
-        Run(context, MapKind.GeGlu, gate, up, 0, output);
+        Check.Length(up.Length, up.IsEmpty ? 0 : x.Length, nameof(up));
+        var gated = up.IsEmpty ? MapKind.Silu : MapKind.SiluGated;
+        Run(context, gated + (int)kind, x, up, 0, output);
     }
 
     static void Run(KernelContext context, MapKind kind, ReadOnlySpan<float> a, ReadOnlySpan<float> b, float scalar,
@@ -76,14 +87,21 @@ static unsafe class MapKernel<S, V> where S : struct, ISimd<V> where V : struct
         switch (kind)
         {
             case MapKind.Add: Loop<AddMap>(a, b, scalar, y, n); break;
+            case MapKind.AddScaled: Loop<AddScaledMap>(a, b, scalar, y, n); break;
             case MapKind.AddScalar: Loop<AddScalarMap>(a, a, scalar, y, n); break;
             case MapKind.Scale: Loop<ScaleMap>(a, a, scalar, y, n); break;
-            case MapKind.Relu: Loop<ReluMap>(a, a, scalar, y, n); break;
+            case MapKind.Clip: Loop<ClipMap>(a, a, scalar, y, n); break;
+            case MapKind.SoftCap: Loop<SoftCapMap>(a, a, scalar, y, n); break;
             case MapKind.Silu: Loop<SiluMap>(a, a, scalar, y, n); break;
             case MapKind.GeluTanh: Loop<GeluTanhMap>(a, a, scalar, y, n); break;
             case MapKind.GeluErf: Loop<GeluErfMap>(a, a, scalar, y, n); break;
-            case MapKind.SwiGlu: Loop<SwiGluMap>(a, b, scalar, y, n); break;
-            case MapKind.GeGlu: Loop<GeGluMap>(a, b, scalar, y, n); break;
+            case MapKind.Relu: Loop<ReluMap>(a, a, scalar, y, n); break;
+            case MapKind.ReluSquared: Loop<ReluSquaredMap>(a, a, scalar, y, n); break;
+            case MapKind.SiluGated: Loop<Gated<SiluMap>>(a, b, scalar, y, n); break;
+            case MapKind.GeluTanhGated: Loop<Gated<GeluTanhMap>>(a, b, scalar, y, n); break;
+            case MapKind.GeluErfGated: Loop<Gated<GeluErfMap>>(a, b, scalar, y, n); break;
+            case MapKind.ReluGated: Loop<Gated<ReluMap>>(a, b, scalar, y, n); break;
+            case MapKind.ReluSquaredGated: Loop<Gated<ReluSquaredMap>>(a, b, scalar, y, n); break;
         }
     }
 

@@ -59,16 +59,44 @@ readonly struct GeluErfMap : IMap
         S.Mul(S.Mul(S.Set(0.5f), a), S.Add(S.Set(1f), SimdMath<S, V>.Erf(S.Mul(a, S.Set(0.70710678f)))));
 }
 
-readonly struct SwiGluMap : IMap
+/// <summary>max(x, 0)^2.</summary>
+readonly struct ReluSquaredMap : IMap
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Of<S, V>(V a, V b, float scalar) where S : struct, ISimd<V> where V : struct =>
-        S.Mul(SiluMap.Of<S, V>(a, b, scalar), b);
+    public static V Of<S, V>(V a, V b, float scalar) where S : struct, ISimd<V> where V : struct
+    {
+        var positive = ReluMap.Of<S, V>(a, b, scalar);
+        return S.Mul(positive, positive);
+    }
 }
 
-readonly struct GeGluMap : IMap
+/// <summary>f(a) * b.</summary>
+readonly struct Gated<M> : IMap where M : struct, IMap
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Of<S, V>(V a, V b, float scalar) where S : struct, ISimd<V> where V : struct =>
-        S.Mul(GeluTanhMap.Of<S, V>(a, b, scalar), b);
+        S.Mul(M.Of<S, V>(a, b, scalar), b);
+}
+
+readonly struct AddScaledMap : IMap
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Of<S, V>(V a, V b, float scalar) where S : struct, ISimd<V> where V : struct =>
+        S.Fma(b, S.Set(scalar), a);
+}
+
+/// <summary>The operand that may be NaN goes second: the machine's min and max return that one.</summary>
+readonly struct ClipMap : IMap
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Of<S, V>(V a, V b, float scalar) where S : struct, ISimd<V> where V : struct =>
+        S.Min(S.Set(scalar), S.Max(S.Set(-scalar), a));
+}
+
+/// <summary>scalar * tanh(a / scalar).</summary>
+readonly struct SoftCapMap : IMap
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Of<S, V>(V a, V b, float scalar) where S : struct, ISimd<V> where V : struct =>
+        S.Mul(S.Set(scalar), SimdMath<S, V>.Tanh(S.Div(a, S.Set(scalar))));
 }

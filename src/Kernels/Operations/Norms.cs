@@ -2,64 +2,74 @@ using System.Runtime.CompilerServices;
 
 namespace Hearth.Kernels;
 
-/// <summary>y = x / rms(x) * (weight + offset), row by row.</summary>
+/// <summary>y = x / rms(x) * (weight + offset), row by row, or over each of a row's groups.</summary>
 public static unsafe class RmsNorm
 {
     /// <param name="x">[rows, n]</param>
     /// <param name="weight">[n]</param>
     /// <param name="output">[rows, n], may be x.</param>
     /// <param name="weightOffset">1 for models that store weight - 1 (Gemma).</param>
+    /// <param name="groups">Parts of a row, of equal width, that are normalised each by itself.</param>
     public static void Compute(KernelContext context, ReadOnlySpan<float> x, ReadOnlySpan<float> weight, float epsilon,
-        Span<float> output, float weightOffset = 0)
+        Span<float> output, float weightOffset = 0, int groups = 1)
     {
         var rows = Check.Rows(x.Length, weight.Length, nameof(x));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(weight.Length % groups, 0, nameof(groups));
         Check.Length(output.Length, x.Length, nameof(output));
         fixed (float* px = x, pw = weight, py = output)
         {
-            var job = new Job(context.Kernels, px, pw, py, weight.Length, epsilon, weightOffset);
+            var job = new Job(context.Kernels, px, pw, py, weight.Length, groups, epsilon, weightOffset);
             RowRuns.Run(context, new RowJob<Job>(job, rows, 8), x.Length);
         }
     }
 
-    readonly struct Job(KernelSet kernels, float* x, float* weight, float* y, int n, float epsilon, float offset) : IRowJob
+    readonly struct Job(KernelSet kernels, float* x, float* weight, float* y, int n, int groups, float epsilon, float offset)
+        : IRowJob
     {
         public void Execute(int from, int to)
         {
-            for (var row = from; row < to; row++)
+            var width = n / groups;
+            for (var part = from * groups; part < to * groups; part++)
             {
-                kernels.RmsNorm(x + (nint)row * n, weight, offset, epsilon, y + (nint)row * n, n);
+                var at = (nint)part * width;
+                kernels.RmsNorm(x + at, weight + part % groups * width, offset, epsilon, y + at, width);
             }
         }
     }
 }
 
-/// <summary>y = (x - mean) / sqrt(variance + epsilon) * weight + bias, row by row.</summary>
+/// <summary>y = (x - mean) / sqrt(variance + epsilon) * weight + bias, row by row, or over each of a row's groups.</summary>
 public static unsafe class LayerNorm
 {
     /// <param name="x">[rows, n]</param>
     /// <param name="weight">[n]</param>
     /// <param name="bias">[n], or empty.</param>
     /// <param name="output">[rows, n], may be x.</param>
+    /// <param name="groups">Parts of a row, of equal width, that are normalised each by itself.</param>
     public static void Compute(KernelContext context, ReadOnlySpan<float> x, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias,
-        float epsilon, Span<float> output)
+        float epsilon, Span<float> output, int groups = 1)
     {
         var rows = Check.Rows(x.Length, weight.Length, nameof(x));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(weight.Length % groups, 0, nameof(groups));
         Check.Length(output.Length, x.Length, nameof(output));
         Check.Length(bias.Length, bias.IsEmpty ? 0 : weight.Length, nameof(bias));
         fixed (float* px = x, pw = weight, pb = bias, py = output)
         {
-            var job = new Job(context.Kernels, px, pw, pb, py, weight.Length, epsilon);
+            var job = new Job(context.Kernels, px, pw, pb, py, weight.Length, groups, epsilon);
             RowRuns.Run(context, new RowJob<Job>(job, rows, 8), x.Length);
         }
     }
 
-    readonly struct Job(KernelSet kernels, float* x, float* weight, float* bias, float* y, int n, float epsilon) : IRowJob
+    readonly struct Job(KernelSet kernels, float* x, float* weight, float* bias, float* y, int n, int groups, float epsilon)
+        : IRowJob
     {
         public void Execute(int from, int to)
         {
-            for (var row = from; row < to; row++)
+            var width = n / groups;
+            for (var part = from * groups; part < to * groups; part++)
             {
-                kernels.LayerNorm(x + (nint)row * n, weight, bias, epsilon, y + (nint)row * n, n);
+                var (at, of) = ((nint)part * width, part % groups * width);
+                kernels.LayerNorm(x + at, weight + of, bias == null ? null : bias + of, epsilon, y + at, width);
             }
         }
     }

@@ -5,59 +5,75 @@ namespace Hearth.Kernels;
 /// <summary>Which two elements of a head form a pair.</summary>
 public enum RopeStyle
 {
-    /// <summary>i and i + rotaryDim / 2, as in Hugging Face's llama.</summary>
+    /// <summary>i and i + dim / 2, as in Hugging Face's llama.</summary>
     Half,
 
     /// <summary>2i and 2i + 1.</summary>
     Interleaved,
 }
 
+/// <summary>Which numbers of a head turn, and where their angles lie.</summary>
+/// <param name="Dim">Even: so many numbers of a head turn, from First on; the others stay.</param>
+/// <param name="Column">First of the Dim / 2 columns of the tables that hold their angles.</param>
+/// <param name="Columns">Of a row of the tables; 0 for Dim / 2.</param>
+public readonly record struct RopeShape(int HeadDim, int Dim, RopeStyle Style = RopeStyle.Half, int First = 0, int Column = 0,
+    int Columns = 0)
+{
+    internal int Half => Dim / 2;
+
+    internal int Stride => Columns == 0 ? Half : Columns;
+}
+
 /// <summary>Rotary position embedding from tables, in place.</summary>
 public static unsafe class Rope
 {
     /// <param name="x">[rows, heads, headDim]</param>
-    /// <param name="positions">[rows], the table row of each.</param>
-    /// <param name="cos">[positions, rotaryDim / 2], scaling already in it; sin alike.</param>
-    /// <param name="rotaryDim">Even, at most headDim; the elements of a head beyond it stay.</param>
-    public static void Apply(KernelContext context, Span<float> x, int heads, int headDim, ReadOnlySpan<int> positions,
-        ReadOnlySpan<float> cos, ReadOnlySpan<float> sin, int rotaryDim, RopeStyle style = RopeStyle.Half)
+    /// <param name="rows">[rows], the table row of each.</param>
+    /// <param name="cos">[table rows, columns], scaling already in it; sin alike.</param>
+    public static void Apply(KernelContext context, Span<float> x, in RopeShape shape, ReadOnlySpan<int> rows,
+        ReadOnlySpan<float> cos, ReadOnlySpan<float> sin)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(rotaryDim, headDim);
-        ArgumentOutOfRangeException.ThrowIfNotEqual(rotaryDim & 1, 0);
-        Check.Length(x.Length, (long)positions.Length * heads * headDim, nameof(x));
+        ArgumentOutOfRangeException.ThrowIfNegative(shape.First, nameof(shape));
+        ArgumentOutOfRangeException.ThrowIfNegative(shape.Column, nameof(shape));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(shape.First + shape.Dim, shape.HeadDim, nameof(shape));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(shape.Column + shape.Half, shape.Stride, nameof(shape));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(shape.Dim & 1, 0, nameof(shape));
         Check.Length(sin.Length, cos.Length, nameof(sin));
-        var half = rotaryDim / 2;
-        foreach (var position in positions)
+        if (rows.IsEmpty)
         {
-            ArgumentOutOfRangeException.ThrowIfNegative(position, nameof(positions));
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(((long)position + 1) * half, cos.Length, nameof(positions));
+            return;
+        }
+        var heads = Check.Rows(x.Length, rows.Length * shape.HeadDim, nameof(x));
+        foreach (var row in rows)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(row, nameof(rows));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(((long)row + 1) * shape.Stride, cos.Length, nameof(rows));
         }
         fixed (float* px = x, pc = cos, ps = sin)
-        fixed (int* pp = positions)
+        fixed (int* pr = rows)
         {
-            var job = new Job(context.Kernels, px, pp, pc, ps, heads, headDim, half, style);
-            RowRuns.Run(context, new RowJob<Job>(job, positions.Length, 8), x.Length);
+            var job = new Job(context.Kernels, px, pr, pc + shape.Column, ps + shape.Column, heads, shape);
+            RowRuns.Run(context, new RowJob<Job>(job, rows.Length, 8), x.Length);
         }
     }
 
-    readonly struct Job(KernelSet kernels, float* x, int* positions, float* cos, float* sin, int heads, int headDim, int half,
-        RopeStyle style) : IRowJob
+    readonly struct Job(KernelSet kernels, float* x, int* rows, float* cos, float* sin, int heads, RopeShape shape) : IRowJob
     {
         public void Execute(int from, int to)
         {
             for (var row = from; row < to; row++)
             {
-                var table = (nint)positions[row] * half;
+                var table = (nint)rows[row] * shape.Stride;
                 for (var head = 0; head < heads; head++)
                 {
-                    var at = x + ((nint)row * heads + head) * headDim;
-                    if (style == RopeStyle.Half)
+                    var at = x + ((nint)row * heads + head) * shape.HeadDim + shape.First;
+                    if (shape.Style == RopeStyle.Half)
                     {
-                        kernels.RotatePairs(at, at + half, cos + table, sin + table, half);
+                        kernels.RotatePairs(at, at + shape.Half, cos + table, sin + table, shape.Half);
                     }
                     else
                     {
-                        Interleaved(at, cos + table, sin + table, half);
+                        Interleaved(at, cos + table, sin + table, shape.Half);
                     }
                 }
             }

@@ -18,7 +18,7 @@ public sealed class ModelSpecTests
     [InlineData("\"qwen2\"",
         ", \"sliding_window\": 32, \"use_sliding_window\": true, \"layer_types\": [\"sliding_attention\"]", 32)]
     public void TheWindowIsThatOfTheFamily(string family, string fields, int window) =>
-        Assert.Equal(window, Describe(family, fields).Layers[0].Window);
+        Assert.Equal(window, Describe(family, fields).Layers[0].Attention.Window);
 
     [Theory]
     [InlineData("", 64)]

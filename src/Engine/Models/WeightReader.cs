@@ -1,0 +1,130 @@
+using Hearth.Engine.Checkpoints;
+using Hearth.Kernels;
+
+namespace Hearth.Engine.Models;
+
+/// <summary>A linear map's weights, mapped in their stored type, and its bias in f32 (empty if none).</summary>
+readonly record struct LinearWeights(MatrixView Weights, float[] Bias)
+{
+    public LinearWeights Part(int from, int rows) =>
+        new(Weights.SliceRows(from, rows), Bias.Length == 0 ? Bias : Bias[from..(from + rows)]);
+}
+
+/// <summary>A norm's weights over a whole row, the offset in them; no bias is empty.</summary>
+sealed record NormWeights(NormSpec Spec, float[] Weight, float[] Bias);
+
+/// <summary>Tensors of a checkpoint in the shapes that a model gives them. Matrices stay mapped, except those whose rows lie in
+/// another order than they are used in, which are copied once.</summary>
+sealed class WeightReader(Checkpoint checkpoint, KernelContext context) : IDisposable
+{
+    readonly HashSet<string> _used = new(StringComparer.Ordinal);
+    readonly List<NativeBuffer> _copies = [];
+
+    /// <summary>Numbers in the tensors used, each counted once.</summary>
+    public long Parameters { get; private set; }
+
+    public void Dispose()
+    {
+        foreach (var copy in _copies)
+            copy.Dispose();
+    }
+
+    public LinearWeights Linear(LinearSpec spec, int inputs)
+    {
+        var name = $"{spec.Name}.weight";
+        var weights = spec switch
+        {
+            { Of: > 0 } => Stack(name, spec.Of, spec.Rows, inputs).SliceRows(spec.Index * spec.Rows, spec.Rows),
+            { Transposed: true } => Turn(Matrix(name, inputs, spec.Rows)),
+            _ => Matrix(name, spec.Rows, inputs),
+        };
+        return new(weights, spec.Bias ? Vector($"{spec.Name}.bias", spec.Rows) : []);
+    }
+
+    /// <summary>Projections as they are named, or the parts of one that holds them all.</summary>
+    public LinearWeights[] Parts(LinearSpec[] specs, int inputs, params ReadOnlySpan<int> rows)
+    {
+        if (specs.Length == rows.Length)
+            return [.. specs.Select(s => Linear(s, inputs))];
+        var fused = Linear(specs.Single(), inputs);
+        var (parts, from) = (new List<LinearWeights>(), 0);
+        foreach (var count in rows)
+            parts.Add(fused.Part((from += count) - count, count));
+        return [.. parts];
+    }
+
+    public MatrixView Matrix(string name, int rows, int columns)
+    {
+        var (entry, data) = checkpoint.Tensor(name, rows, columns);
+        return new(data, TypeOf(entry), rows, columns);
+    }
+
+    public float[] Vector(string name, params ReadOnlySpan<long> shape)
+    {
+        var (entry, data) = checkpoint.Tensor(name, shape);
+        return Numbers.ToSingles(context, TypeOf(entry), data);
+    }
+
+    /// <param name="width">Of a row.</param>
+    public NormWeights Norm(NormSpec spec, int width)
+    {
+        var weight = Groups(spec, width, "weight");
+        for (var i = 0; i < weight.Length; i++)
+            weight[i] += spec.Offset;
+        return new(spec, weight, spec.Bias ? Groups(spec, width, "bias") : []);
+    }
+
+    /// <summary>Rows of a map in another order.</summary>
+    public LinearWeights Reorder(LinearWeights linear, int[] rows)
+    {
+        var copy = Own(new NativeBuffer(linear.Weights.Memory.Length / linear.Weights.Rows * rows.Length));
+        return new(GatherRows.Compute(linear.Weights, rows, copy),
+            linear.Bias.Length == 0 ? [] : [.. rows.Select(row => linear.Bias[row])]);
+    }
+
+    float[] Groups(NormSpec spec, int width, string suffix)
+    {
+        if (spec.Name is null)
+        {
+            var ones = new float[width];
+            Array.Fill(ones, 1);
+            return ones;
+        }
+        var part = width / spec.Groups;
+        return spec.GroupWeights switch
+        {
+            GroupWeights.Stacked => Vector($"{spec.Name}.{suffix}", spec.Groups, part),
+            GroupWeights.Numbered =>
+                [.. Enumerable.Range(0, spec.Groups).SelectMany(i => Vector($"{spec.Name}.{i}.{suffix}", part))],
+            _ => [.. Enumerable.Repeat(Vector($"{spec.Name}.{suffix}", part), spec.Groups).SelectMany(v => v)],
+        };
+    }
+
+    MatrixView Stack(string name, int count, int rows, int columns)
+    {
+        var (entry, data) = checkpoint.Tensor(name, count, rows, columns);
+        return new(data, TypeOf(entry), checked(count * rows), columns);
+    }
+
+    MatrixView Turn(MatrixView stored) => Transpose.Compute(context, stored, Own(new NativeBuffer(stored.Memory.Length)));
+
+    NativeBuffer Own(NativeBuffer copy)
+    {
+        _copies.Add(copy);
+        return copy;
+    }
+
+    DType TypeOf(TensorEntry entry)
+    {
+        if (_used.Add(entry.Name))
+            Parameters += entry.Elements;
+        return entry.Type switch
+        {
+            StoredType.F32 => DType.F32,
+            StoredType.F16 => DType.F16,
+            StoredType.BF16 => DType.BF16,
+            _ => throw new CheckpointException(checkpoint.FileOf(entry.Name), entry.Name,
+                $"is stored as {entry.Type}; served are F32, F16 and BF16. Convert the checkpoint to one of them."),
+        };
+    }
+}
