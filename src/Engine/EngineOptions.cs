@@ -8,6 +8,9 @@ public sealed record EngineOptions
     /// <summary>What computes.</summary>
     public DeviceSpec Device { get; init; } = DeviceSpec.Cpu;
 
+    /// <summary>Bytes of each card that may be used; empty for what is free.</summary>
+    public IReadOnlyList<long> MaxMemoryBytes { get; init; } = [];
+
     /// <summary>On a card: a reply does not depend on what else is in the batch (on the processor it never does).</summary>
     public bool Deterministic { get; init; }
 
@@ -36,7 +39,7 @@ public sealed record EngineOptions
     {
         Check(Threads is >= 0 and <= Limits.ThreadsMax, nameof(Threads), $"0 (all processors) to {Limits.ThreadsMax}");
         Check(KvMemoryBytes > 0 || KvMemoryBytes == 0 && Device.IsCuda, nameof(KvMemoryBytes), "greater than 0");
-        Check(Device.Cards.Count <= 1, nameof(Device), "one device");
+        Check(MaxMemoryBytes.Count == 0 || MaxMemoryBytes.Count == Device.Cards.Count, nameof(MaxMemoryBytes), "one size for each card");
         Check(HostMemoryBytes >= 0, nameof(HostMemoryBytes), "0 (off) or greater");
         Check(MaxSequences is >= 1 and <= Limits.SequencesMax, nameof(MaxSequences), $"1 to {Limits.SequencesMax}");
         Check(MaxQueue is >= 1 and <= Limits.QueueMax, nameof(MaxQueue), $"1 to {Limits.QueueMax}");

@@ -25,6 +25,8 @@ sealed class CpuDevice : IDevice
 
     public int RowsMax { get; }
 
+    int IDevice.Rows => _step.Rows;
+
     public LinearId Load(MatrixView weights, float[] bias)
     {
         _linears.Add(new(weights, bias));
@@ -146,6 +148,10 @@ sealed class CpuDevice : IDevice
         else
             Elementwise.AddScaled(_context, Rows(target), Rows(source), scale);
     }
+
+    public void Read(BufferId buffer, Span<float> rows) => Rows(buffer).CopyTo(rows);
+
+    public void Write(BufferId buffer, ReadOnlySpan<float> rows) => rows.CopyTo(Rows(buffer));
 
     public void KeepWanted(params ReadOnlySpan<BufferId> buffers)
     {

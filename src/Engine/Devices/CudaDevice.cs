@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Hearth.Cuda;
 using Hearth.Engine.Models;
 using Hearth.Kernels;
@@ -21,7 +22,12 @@ sealed class CudaDevice : IDevice
     readonly GrowingMemory _moved;
     readonly List<CudaLinear> _linears = [];
     readonly List<CudaNorm> _norms = [];
+    readonly List<(AttentionSpec Spec, ulong Slopes)> _attentions = [];
+    readonly List<CudaExperts> _experts = [];
+    readonly GrowingMemory _mixed;
+    ulong _identity;
     CudaLogits? _logits;
+    PinnedMemory? _passing;
     bool _isLoaded;
 
     /// <param name="pool">Not disposed of by the device.</param>
@@ -38,10 +44,12 @@ sealed class CudaDevice : IDevice
         _attention = new CudaAttention(_stream, _operations, pool);
         _step = new CudaStep(card.Context);
         _graphs = new CudaGraphs(_stream);
-        _moved = new GrowingMemory(_stream);
+        (_moved, _mixed) = (new GrowingMemory(_stream), new GrowingMemory(_stream));
     }
 
     public int RowsMax { get; }
+
+    public int Rows => _step.Rows;
 
     public LinearId Load(MatrixView weights, float[] bias)
     {
@@ -49,10 +57,24 @@ sealed class CudaDevice : IDevice
         return new(_linears.Count - 1, weights.Rows, weights.Columns);
     }
 
-    public NormId Load(NormKind kind, float epsilon, float[] weight, float[] bias)
+    public NormId Load(NormKind kind, float epsilon, float[] weight, float[] bias, int groups = 1)
     {
-        _norms.Add(new CudaNorm(kind, epsilon, _weights.Vector(weight), _weights.Vector(bias)));
+        _norms.Add(new CudaNorm(kind, epsilon, _weights.Vector(weight), _weights.Vector(bias), groups));
         return new(_norms.Count - 1);
+    }
+
+    public AttentionId Load(in AttentionSpec attention)
+    {
+        _attentions.Add((attention, _weights.Vector(attention.Slopes ?? [])));
+        return new(_attentions.Count - 1);
+    }
+
+    public ExpertsId Load(in RoutingShape routing, float[] corrections, ActivationKind activation, IReadOnlyList<Expert> experts)
+    {
+        var loaded = new CudaExperts(_weights, routing, corrections, activation,
+            [.. experts.Select(e => (e.In.Select(l => _linears[l.Index]).ToArray(), _linears[e.Out.Index]))]);
+        _experts.Add(loaded);
+        return new(_experts.Count - 1);
     }
 
     public BufferId Allocate(int width) => _buffers.Allocate(width);
@@ -62,7 +84,7 @@ sealed class CudaDevice : IDevice
         _pool.Card.Context.MakeCurrent();
         if (!_isLoaded)
         {
-            _weights.Finish();
+            Prepare();
             _isLoaded = true;
         }
         // A step that was broken off must not leave its recording open.
@@ -73,36 +95,41 @@ sealed class CudaDevice : IDevice
         _graphs.Begin(isRecorded ? (batch.Rows, CudaAttention.PartsFor(_step.Spans.LengthMax)) : null, Moves);
     }
 
-    public void Embed(LinearId table, LinearId? positions, BufferId target)
+    public void Embed(LinearId table, BufferId target, float scale)
     {
-        if (_graphs.IsReplaying)
+        if (Skips())
             return;
-        var (tokens, to) = (_linears[table.Index], _buffers.Written(target));
-        _operations.Embed(tokens.Type, tokens.Weights, _step.Tokens, to, _step.Rows, target.Width, 1, accumulate: false);
-        if (positions is { } learned)
-        {
-            var places = _linears[learned.Index];
-            _operations.Embed(places.Type, places.Weights, _step.Positions, to, _step.Rows, target.Width, 1, accumulate: true);
-        }
+        var tokens = _linears[table.Index];
+        _operations.Embed(
+            tokens.Type, tokens.Weights, _step.Tokens, _buffers.Written(target), _step.Rows, target.Width, scale, accumulate: false);
+    }
+
+    public void AddPositions(LinearId table, BufferId target)
+    {
+        if (Skips())
+            return;
+        var places = _linears[table.Index];
+        _operations.Embed(
+            places.Type, places.Weights, _step.Positions, _buffers.Wide(target), _step.Rows, target.Width, 1, accumulate: true);
     }
 
     public void Norm(NormId norm, BufferId source, BufferId target)
     {
-        if (_graphs.IsReplaying)
+        if (Skips())
             return;
-        var (kind, epsilon, weight, bias) = _norms[norm.Index];
+        var (kind, epsilon, weight, bias, groups) = _norms[norm.Index];
         var (from, rows) = (_buffers.Read(source), _step.Rows);
         var type = _products.TakesNarrow(rows, WeightType) && target != source ? WeightType : DType.F32;
         var to = type == DType.F32 ? _buffers.Written(target) : _buffers.WrittenNarrow(target, type);
         if (kind == NormKind.Rms)
-            _operations.RmsNorm(type, from, weight, to, rows, source.Width, epsilon, 1);
+            _operations.RmsNorm(type, from, weight, to, rows, source.Width, epsilon, groups);
         else
-            _operations.LayerNorm(type, from, weight, bias, to, rows, source.Width, epsilon, 1);
+            _operations.LayerNorm(type, from, weight, bias, to, rows, source.Width, epsilon, groups);
     }
 
     public void Project(BufferId source, params ReadOnlySpan<Projection> outputs)
     {
-        if (_graphs.IsReplaying)
+        if (Skips())
             return;
         Span<CudaMap> maps = stackalloc CudaMap[outputs.Length];
         for (var i = 0; i < outputs.Length; i++)
@@ -114,18 +141,30 @@ sealed class CudaDevice : IDevice
         _products.Multiply(_buffers, source, 0, _step.Rows, maps);
     }
 
-    public void Rotate(BufferId queries, BufferId keys, int headDim)
+    public void Clip(float limit, params ReadOnlySpan<BufferId> buffers)
     {
-        if (_graphs.IsReplaying)
+        foreach (var buffer in Skips() ? [] : buffers)
+            _operations.Clip(_buffers.Wide(buffer), limit, (long)_step.Rows * buffer.Width);
+    }
+
+    public void Rotate(in Rotation rotation, params ReadOnlySpan<BufferId> buffers)
+    {
+        if (Skips())
             return;
-        _operations.Rope(isInterleaved: false, _step.Rows, new(
-            _buffers.Wide(queries), _buffers.Wide(keys), _step.Cosines, _step.Sines,
-            queries.Width / headDim, keys.Width / headDim, headDim, _step.Half, _step.Half));
+        var (first, column) = ((ulong)rotation.First * sizeof(float), (ulong)rotation.Column * sizeof(float));
+        for (var i = 0; i < buffers.Length; i += 2)
+        {
+            var (one, two) = (buffers[i], i + 1 < buffers.Length ? buffers[i + 1] : default);
+            _operations.Rope(rotation.Style == RopeStyle.Interleaved, _step.Rows, new(
+                _buffers.Wide(one) + first, two.Width == 0 ? 0 : _buffers.Wide(two) + first, _step.Cosines + column,
+                _step.Sines + column, one.Width / rotation.HeadDim, two.Width / rotation.HeadDim, rotation.HeadDim,
+                rotation.Dim / 2, _step.Half));
+        }
     }
 
     public void WriteKv(int layer, BufferId keys, BufferId values)
     {
-        if (_graphs.IsReplaying)
+        if (Skips())
             return;
         var layout = _pool.Layout;
         _operations.WriteKv(layout.Type, _step.Rows, new(
@@ -135,28 +174,65 @@ sealed class CudaDevice : IDevice
             _pool.Written.Record(_stream);
     }
 
-    public void Attend(int layer, in AttentionSpec spec, BufferId queries, BufferId target)
+    public void Attend(int layer, AttentionId attention, BufferId queries, BufferId target)
     {
-        if (_graphs.IsReplaying)
+        if (Skips())
             return;
-        _attention.Attend(layer, spec, 0, _buffers.Read(queries), _step.Spans, _step.Tables, _buffers.Written(target));
+        var (spec, slopes) = _attentions[attention.Index];
+        _attention.Attend(
+            layer, spec, slopes, _buffers.Read(queries), _step.Spans, _step.Tables, _buffers.Written(target));
     }
 
-    public void Activate(MlpKind kind, BufferId gate, BufferId? up)
+    public void Activate(ActivationKind kind, BufferId gate, BufferId? up)
     {
-        if (_graphs.IsReplaying)
+        if (Skips())
             return;
         var (from, rows) = (_buffers.Read(gate), _step.Rows);
         var factor = up is { } second ? _buffers.Read(second) : 0;
         var type = _products.TakesNarrow(rows, WeightType) ? WeightType : DType.F32;
         var to = type == DType.F32 ? _buffers.Written(gate) : _buffers.WrittenNarrow(gate, type);
-        _operations.Activate(type, from, factor, to, (long)rows * gate.Width, kind == MlpKind.GatedSilu ? 0 : 1);
+        _operations.Activate(type, from, factor, to, (long)rows * gate.Width, (int)kind);
+    }
+
+    public void Mix(ExpertsId experts, BufferId scores, BufferId source, BufferId target)
+    {
+        if (Skips())
+            return;
+        _experts[experts.Index].Mix(
+            _operations, _mixed, _identity, _buffers.Read(scores), _buffers.Read(source), _buffers.Written(target), _step.Rows);
+    }
+
+    public void Add(BufferId source, BufferId target, float scale = 1, BufferId? gate = null)
+    {
+        if (Skips())
+            return;
+        var gates = gate is { } buffer ? _buffers.Read(buffer) : 0;
+        _operations.AddRows(_buffers.Read(source), gates, _buffers.Wide(target), _step.Rows, target.Width, scale);
+    }
+
+    public void Read(BufferId buffer, Span<float> rows)
+    {
+        _pool.Card.Context.MakeCurrent();
+        var passing = Passing(rows.Length);
+        _stream.Download(passing, 0, _buffers.Read(buffer), rows.Length * (long)sizeof(float));
+        _stream.Synchronize();
+        passing.Span<float>(0, rows.Length).CopyTo(rows);
+    }
+
+    public void Write(BufferId buffer, ReadOnlySpan<float> rows)
+    {
+        _pool.Card.Context.MakeCurrent();
+        var passing = Passing(rows.Length);
+        rows.CopyTo(passing.Span<float>(0, rows.Length));
+        _stream.Upload(_buffers.Written(buffer), passing, 0, rows.Length * (long)sizeof(float));
+        // The memory is used again.
+        _stream.Synchronize();
     }
 
     public void KeepWanted(params ReadOnlySpan<BufferId> buffers)
     {
         var isAll = _step.WantedCount == _step.Rows;
-        foreach (var buffer in isAll || _graphs.IsReplaying ? [] : buffers)
+        foreach (var buffer in isAll || Skips() ? [] : buffers)
         {
             var (place, count) = (_buffers.Wide(buffer), _step.WantedCount);
             var bytes = (long)count * buffer.Width * sizeof(float);
@@ -168,13 +244,13 @@ sealed class CudaDevice : IDevice
         _buffers.Rows = _step.Rows;
     }
 
-    public void Logits(BufferId source, LinearId head, Span<float> logits)
+    public void Logits(BufferId source, LinearId head, float scale, float cap, Span<float> logits)
     {
         _logits ??= new CudaLogits(_pool.Card, _stream, head.Rows);
         for (var from = 0; from < _step.Rows; from += Limits.CudaLogitRows)
         {
             var count = Math.Min(Limits.CudaLogitRows, _step.Rows - from);
-            if (!_graphs.IsReplaying)
+            if (!Skips())
             {
                 _products.Multiply(_buffers, source, from, count, [new CudaMap(_linears[head.Index], _logits.Card, false)]);
                 _logits.Download(count);
@@ -184,6 +260,36 @@ sealed class CudaDevice : IDevice
             _stream.Synchronize();
             _logits.Rows(count).CopyTo(logits[(from * head.Rows)..]);
         }
+        Finish(logits, scale, cap);
+    }
+
+    /// <summary>At the beginning of every operation: whether a recording has it already. Another card's may have come
+    /// before.</summary>
+    bool Skips()
+    {
+        _pool.Card.Context.MakeCurrent();
+        return _graphs.IsReplaying;
+    }
+
+    PinnedMemory Passing(int numbers)
+    {
+        if (_passing is null || _passing.Length < numbers * (long)sizeof(float))
+        {
+            _passing?.Dispose();
+            _passing = new PinnedMemory(_pool.Card.Context, numbers * (long)sizeof(float));
+        }
+        return _passing;
+    }
+
+    static void Finish(Span<float> logits, float scale, float cap)
+    {
+        if (scale != 1)
+            TensorPrimitives.Multiply(logits, scale, logits);
+        if (cap <= 0)
+            return;
+        TensorPrimitives.Divide(logits, cap, logits);
+        TensorPrimitives.Tanh(logits, logits);
+        TensorPrimitives.Multiply(logits, cap, logits);
     }
 
     public void Dispose()
@@ -193,7 +299,9 @@ sealed class CudaDevice : IDevice
         _stream.Synchronize();
         _graphs.Dispose();
         _logits?.Dispose();
+        _passing?.Dispose();
         _moved.Dispose();
+        _mixed.Dispose();
         _step.Dispose();
         _attention.Dispose();
         _products.Dispose();
@@ -202,7 +310,15 @@ sealed class CudaDevice : IDevice
         _stream.Dispose();
     }
 
-    int Moves => _step.Place + _products.Moves + _attention.Moves + _moved.Moves;
+    /// <summary>Once, when all weights are under way.</summary>
+    void Prepare()
+    {
+        var pairs = _experts.Select(e => e.PairsOf(RowsMax)).DefaultIfEmpty(0).Max();
+        _identity = pairs == 0 ? 0 : _weights.Numbers<int>([.. Enumerable.Range(0, pairs)]);
+        _weights.Finish();
+    }
+
+    int Moves => _step.Place + _products.Moves + _attention.Moves + _moved.Moves + _mixed.Moves;
 
     /// <summary>Of the products; the first that is loaded is the embedding's.</summary>
     DType WeightType => _linears[0].Type;

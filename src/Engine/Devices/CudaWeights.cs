@@ -9,7 +9,7 @@ namespace Hearth.Engine.Devices;
 readonly record struct CudaLinear(ulong Weights, DType Type, ulong Bias, int Rows, int Columns);
 
 /// <param name="Bias">Address of f32, or 0.</param>
-readonly record struct CudaNorm(NormKind Kind, float Epsilon, ulong Weight, ulong Bias);
+readonly record struct CudaNorm(NormKind Kind, float Epsilon, ulong Weight, ulong Bias, int Groups);
 
 /// <summary>Weights on a card, in their stored type. They are sent while the next ones are found; <see cref="Finish"/> waits for
 /// the last.</summary>
@@ -33,12 +33,15 @@ sealed class CudaWeights(CudaCard card) : IDisposable
     }
 
     /// <returns>The address of f32 numbers on the card; 0 for none.</returns>
-    public ulong Vector(float[] numbers)
+    public ulong Vector(float[] numbers) => Numbers<float>(numbers);
+
+    /// <returns>Their address on the card; 0 for none.</returns>
+    public ulong Numbers<T>(ReadOnlySpan<T> numbers) where T : unmanaged
     {
         if (numbers.Length == 0)
             return 0;
-        var address = _arena.Take(numbers.Length * (long)sizeof(float));
-        var bytes = MemoryMarshal.AsBytes<float>(numbers);
+        var bytes = MemoryMarshal.AsBytes(numbers);
+        var address = _arena.Take(bytes.Length);
         for (var at = 0; at < bytes.Length; at += Uploader.PartBytes)
             _uploader.Send(bytes[at..Math.Min(bytes.Length, at + Uploader.PartBytes)], address + (ulong)at);
         return address;

@@ -41,6 +41,15 @@ interface IDevice : IDisposable
     /// <summary>Most rows of a step.</summary>
     int RowsMax { get; }
 
+    /// <summary>Rows of the step now.</summary>
+    int Rows { get; }
+
+    /// <summary>What is loaded from here on belongs to this layer; beyond the last, to what comes after the layers.</summary>
+    void Place(int layer)
+    {
+        // One device has them all.
+    }
+
     /// <summary>Takes weights over in their stored type; the view's memory must outlive the device.</summary>
     /// <param name="bias">[Rows] or empty.</param>
     LinearId Load(MatrixView weights, float[] bias);
@@ -98,6 +107,13 @@ interface IDevice : IDisposable
 
     /// <summary>target += source * scale, or source * scale * sigmoid(gate) with a gate [rows, 1].</summary>
     void Add(BufferId source, BufferId target, float scale = 1, BufferId? gate = null);
+
+    /// <summary>Waits for what is queued and copies a buffer's rows out.</summary>
+    /// <param name="rows">[Rows, width]</param>
+    void Read(BufferId buffer, Span<float> rows);
+
+    /// <summary>Overwrites a buffer's rows.</summary>
+    void Write(BufferId buffer, ReadOnlySpan<float> rows);
 
     /// <summary>From here on the step has only the rows whose logits are wanted; they move up in these buffers, the others are
     /// lost.</summary>

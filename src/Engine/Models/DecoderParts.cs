@@ -18,7 +18,8 @@ sealed class DecoderParts
         Embedded = spec.EmbeddingWidth is { } width ? Buffer(width, 0) : default;
         Positions = Load(weights.PositionEmbedding);
         EmbeddingNorm = Load(weights.EmbeddingNorm);
-        Layers = [.. spec.Layers.Zip(weights.Layers, LoadLayer)];
+        Layers = [.. spec.Layers.Select((layer, i) => LoadLayer(i, layer, weights.Layers[i]))];
+        device.Place(spec.Layers.Count);
         FinalNorm = Load(weights.FinalNorm);
         HeadIn = Load(weights.HeadIn);
         Head = Load(weights.Head);
@@ -34,7 +35,11 @@ sealed class DecoderParts
     public LinearId? HeadIn { get; }
     public LinearId Head { get; }
 
-    Layer LoadLayer(LayerSpec spec, LayerWeights w) => new(LoadAttention(spec.Attention, w), LoadMlp(spec.Mlp, w));
+    Layer LoadLayer(int index, LayerSpec spec, LayerWeights w)
+    {
+        _device.Place(index);
+        return new(LoadAttention(spec.Attention, w), LoadMlp(spec.Mlp, w));
+    }
 
     Attention LoadAttention(AttentionPart part, LayerWeights w)
     {
