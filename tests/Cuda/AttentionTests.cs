@@ -63,6 +63,44 @@ public sealed class AttentionTests
             Decode(kv, Specs[0], slopes, $"attend_decode_{type}_{headDim}", shared), 4 * Data.Epsilon(type));
     }
 
+    [Theory]
+    [InlineData("bf16", 64, 4, 2)]
+    [InlineData("f16", 80, 2, 1)]
+    [InlineData("bf16", 96, 2, 2)]
+    [InlineData("f16", 128, 4, 1)]
+    [InlineData("bf16", 256, 2, 1)]
+    public void PrefillOnTensorCoresIsTheAttentionOfDoubles(string type, int headDim, int heads, int kvHeads)
+    {
+        var kv = new KvFixture(type, heads, kvHeads, headDim, _prompts);
+        foreach (var spec in Specs.Select(spec => spec with { Heads = heads }))
+            Data.Near(kv.Expected(spec), FastPrefill(kv, spec, null), 4 * Data.Epsilon(type));
+        float[] slopes = [.. Enumerable.Range(0, heads).Select(i => 0.5f / (i + 1))];
+        Data.Near(kv.Expected(Specs[0] with { Heads = heads }, slopes), FastPrefill(kv, Specs[0], slopes), 4 * Data.Epsilon(type));
+    }
+
+    [Fact]
+    public void ARowIsTheSameHoweverThePromptWasCut()
+    {
+        foreach (var spec in Specs)
+        {
+            var whole = new KvFixture("bf16", 2, 1, 64, [(300, 300)]);
+            var all = FastPrefill(whole, spec, null);
+            foreach (var rows in (int[])[1, 37, 200])
+            {
+                var part = new KvFixture("bf16", 2, 1, 64, [(300, rows)]);
+                whole.Queries.AsSpan((300 - rows) * 128).CopyTo(part.Queries);
+                Assert.Equal(all[((300 - rows) * 128)..], FastPrefill(part, spec, null));
+            }
+        }
+    }
+
+    static float[] FastPrefill(KvFixture kv, AttentionSpec spec, float[]? slopes)
+    {
+        var rows = kv.HeadDim > 128 ? 64 : 128;
+        return Prefill(kv, spec, slopes, $"attend_prefill_{kv.Type}_{kv.HeadDim}", rows,
+            2 * kv.HeadDim * rows + 256 * (kv.HeadDim + kv.ValueStride));
+    }
+
     [Fact]
     public void ARowIsTheSameInPrefillAndInDecode()
     {
@@ -83,7 +121,7 @@ public sealed class AttentionTests
         return target.Values!;
     }
 
-    static float[] Prefill(KvFixture kv, AttentionSpec spec, float[]? slopes, string kernel, int tileRows)
+    static float[] Prefill(KvFixture kv, AttentionSpec spec, float[]? slopes, string kernel, int tileRows, int shared = 0)
     {
         var tiles = new List<int>();
         for (var i = 0; i < kv.Sequences; i++)
@@ -92,7 +130,7 @@ public sealed class AttentionTests
                 tiles.AddRange([i, first]);
         }
         var target = new Output<float>(kv.Queries.Length);
-        KernelRun.Launch(kernel, (tiles.Count / 2, kv.Heads, 1), 128, 0,
+        KernelRun.Launch(kernel, (tiles.Count / 2, kv.Heads, 1), 128, shared,
             [kv.Queries, Data.Stored(kv.Type, kv.Pool), kv.Spans, kv.Tables, tiles.ToArray(), target, .. kv.Shape(spec, slopes)]);
         return target.Values!;
     }

@@ -36,7 +36,7 @@ sealed class KvFixture
             (row, table) = (row + rows, table + blocks[i]);
         }
         Rows = row;
-        Queries = Data.Normal(7, Rows * heads * headDim);
+        Queries = Data.Rounded(type, Data.Normal(7, Rows * heads * headDim));
     }
 
     public string Type { get; }
@@ -52,6 +52,8 @@ sealed class KvFixture
 
     /// <summary>All blocks; what was never written is NaN.</summary>
     public float[] Pool { get; }
+
+    /// <summary>Numbers of the cache's type, so that what tensor cores round away is not theirs.</summary>
     public float[] Queries { get; }
 
     public double[] Expected(AttentionSpec spec, float[]? slopes = null)

@@ -40,9 +40,10 @@ struct Attention
 template <int D, int lanes> DEV void copy_keys(u32 shared, const void* keys, int lane)
 {
 #pragma unroll
-    for (int n = 0; n < Tile<D>::key_bytes / 16 / lanes; n++) {
+    for (int n = 0; n < (Tile<D>::key_bytes / 16 + lanes - 1) / lanes; n++) {
         int i = n * lanes + lane;
-        copy_async(shared + (u32)swizzled<Tile<D>::key_row>(i / 4, i % 4), (const u8*)keys + i * 16, 16);
+        if (i < Tile<D>::key_bytes / 16)
+            copy_async(shared + (u32)swizzled<Tile<D>::key_row>(i / 4, i % 4), (const u8*)keys + i * 16, 16);
     }
 }
 
@@ -105,6 +106,7 @@ DEV f32 quad_sum(f32 v)
 // Takes scores of n tiles of 8 keys to exponentials and the outputs to the new maximum.
 template <int n, int outputs> DEV void soften(Softmax& state, f32 (&s)[n][4], f32 (&o)[outputs][4])
 {
+    f32 keep[2];
 #pragma unroll
     for (int h = 0; h < 2; h++) {
         f32 most = state.max[h];
@@ -114,7 +116,8 @@ template <int n, int outputs> DEV void soften(Softmax& state, f32 (&s)[n][4], f3
         most = quad_max(most);
         // A row that sees nothing yet keeps -infinity, but must not subtract it.
         f32 shift = most == -infinity ? 0.0f : most * log2_e;
-        f32 keep = power2(fused(state.max[h], log2_e, -shift));
+        // Exactly 1 where the maximum stays: keys that a row does not see change nothing.
+        keep[h] = state.max[h] == most ? 1.0f : power2((state.max[h] - most) * log2_e);
         state.max[h] = most;
         f32 sum = 0;
 #pragma unroll
@@ -123,12 +126,14 @@ template <int n, int outputs> DEV void soften(Softmax& state, f32 (&s)[n][4], f3
             s[j][2 * h + 1] = power2(fused(s[j][2 * h + 1], log2_e, -shift));
             sum += s[j][2 * h] + s[j][2 * h + 1];
         }
-        state.sum[h] = fused(state.sum[h], keep, sum);
+        state.sum[h] = fused(state.sum[h], keep[h], sum);
+    }
+    if (ballot(keep[0] != 1.0f || keep[1] != 1.0f) == 0)
+        return;
 #pragma unroll
-        for (int j = 0; j < outputs; j++) {
-            o[j][2 * h] *= keep;
-            o[j][2 * h + 1] *= keep;
-        }
+    for (int j = 0; j < outputs; j++) {
+        o[j][0] *= keep[0], o[j][1] *= keep[0];
+        o[j][2] *= keep[1], o[j][3] *= keep[1];
     }
 }
 

@@ -71,6 +71,21 @@ DEV void mask(f32 (&s)[4][4], const Attention& attention, const HeadRows& rows, 
     }
 }
 
+// One group of copies each, empty where there is no block.
+template <int D, class T> DEV void copy_keys_of(u32 shared, const T* block, int lane)
+{
+    if (block)
+        copy_keys<D, warp_size>(shared, block, lane);
+    copy_async_commit();
+}
+
+template <int D, class T> DEV void copy_values_of(u32 shared, const T* block, int count, int lane)
+{
+    if (block)
+        copy_values<D, warp_size>(shared, block + D * block_tokens, count, lane);
+    copy_async_commit();
+}
+
 // Runs over the warp's two blocks of the part; blocks that nobody sees are not touched.
 template <int D, class T>
 DEV void decode_warp(DecodeWarp<D, T>& warp, const Attention& attention, const HeadRows& rows, const T* pool, const i32* table,
@@ -78,47 +93,35 @@ DEV void decode_warp(DecodeWarp<D, T>& warp, const Attention& attention, const H
 {
     int lane = (int)threadIdx.x % warp_size;
     u32 keys = tile, values = tile + (u32)Tile<D>::key_bytes;
-    int block[2];
-    bool seen[2];
+    const T* from[2];  // null: nobody sees the block
 #pragma unroll
     for (int i = 0; i < 2; i++) {
         int key = first_key + 4 * i * block_tokens;
-        seen[i] = attention.seen.any(position, position, key, key + block_tokens - 1);
-        block[i] = seen[i] ? table[key / block_tokens] : 0;
+        bool seen = attention.seen.any(position, position, key, key + block_tokens - 1);
+        from[i] = seen ? pool + shape.head_offset(table[key / block_tokens], layer, head) : nullptr;
     }
-    auto copy = [&](int i, bool of_values) {
-        const T* from = pool + shape.head_offset(block[i], layer, head);
-        if (seen[i] && of_values)
-            copy_values<D, warp_size>(values, from + shape.key_elements(), position + 1 - first_key - 4 * i * block_tokens,
-                lane);
-        else if (seen[i])
-            copy_keys<D, warp_size>(keys, from, lane);
-        copy_async_commit();
-    };
-    copy(0, false);
-    copy(0, true);
+    int left = position + 1 - first_key;
+    copy_keys_of<D>(keys, from[0], lane);
+    copy_values_of<D>(values, from[0], left, lane);
 #pragma unroll
     for (int i = 0; i < 2; i++) {
         f32 s[4][4];
         copy_async_wait<1>();
         warp_barrier();
-        if (seen[i]) {
+        if (from[i]) {
             warp.scores(s, queries, keys);
             mask(s, attention, rows, position, first_key + 4 * i * block_tokens);
             soften(warp.state, s, warp.o);
         }
         warp_barrier();
-        if (i == 0)
-            copy(1, false);
-        else
-            copy_async_commit();
+        copy_keys_of<D>(keys, i == 0 ? from[1] : (const T*)nullptr, lane);
         copy_async_wait<1>();
         warp_barrier();
-        if (seen[i])
+        if (from[i])
             warp.add_values(s, values);
         warp_barrier();
         if (i == 0)
-            copy(1, true);
+            copy_values_of<D>(values, from[1], left - 4 * block_tokens, lane);
     }
 }
 

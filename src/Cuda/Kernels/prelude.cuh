@@ -91,6 +91,13 @@ DEV f32 larger(f32 a, f32 b) { f32 r; asm("max.f32 %0,%1,%2;" : "=f"(r) : "f"(a)
 DEV u32 pack_bf16(f32 low, f32 high) { u32 r; asm("cvt.rn.bf16x2.f32 %0,%1,%2;" : "=r"(r) : "f"(high), "f"(low)); return r; }
 DEV u32 pack_f16(f32 low, f32 high) { u32 r; asm("cvt.rn.f16x2.f32 %0,%1,%2;" : "=r"(r) : "f"(high), "f"(low)); return r; }
 DEV f32 widen_f16(u16 bits) { f32 r; asm("cvt.f32.f16 %0,%1;" : "=f"(r) : "h"(bits)); return r; }
+// Sums of the two halves.
+DEV u32 add_pairs_bf16(u32 a, u32 b)
+{
+    u32 r;
+    asm("fma.rn.bf16x2 %0,%1,%2,%3;" : "=r"(r) : "r"(a), "r"(0x3f803f80), "r"(b));
+    return r;
+}
 // Picks four of the eight bytes of (a, b) by the selector's nibbles; b holds bytes 4 to 7.
 DEV u32 pick_bytes(u32 a, u32 b, u32 selector)
 {
