@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hearth.Kernels;
 
 namespace Hearth.Cuda;
@@ -16,6 +17,10 @@ sealed class CudaKernels(CudaModules modules)
     }
 
     public CudaKernel<T> Of<T>(string name, DType type) where T : unmanaged => Of<T>(name + Suffix(type));
+
+    /// <param name="size">Completes the name where a kernel is made for one size: attend_decode_f16_128; 0 for none.</param>
+    public CudaKernel<T> Of<T>(string name, DType type, int size) where T : unmanaged =>
+        size == 0 ? Of<T>(name, type) : Of<T>(string.Create(CultureInfo.InvariantCulture, $"{name}{Suffix(type)}_{size}"));
 
     static string Suffix(DType type) => type switch { DType.F32 => "_f32", DType.F16 => "_f16", _ => "_bf16" };
 }

@@ -11,9 +11,6 @@ sealed class CudaOperations(CudaStream stream, CudaKernels kernels, int multipro
     /// <summary>Positions of a part of flash-decoding.</summary>
     public const int PartTokens = Limits.PartTokens;
 
-    /// <summary>Rows of a tile of the prefill kernels.</summary>
-    public const int TileRows = 64;
-
     const int ElementsPerThread = 8, BlocksPerMultiprocessor = 8;
     const int OutputsPerBlock = 4, WarpSize = 32;
 
@@ -43,6 +40,14 @@ sealed class CudaOperations(CudaStream stream, CudaKernels kernels, int multipro
         kernels.Of<GemvLaunch>("gemv", type).Launch(
             stream, (maps.N0 + maps.N1 + maps.N2 + OutputsPerBlock - 1) / OutputsPerBlock, maps);
 
+    /// <summary>The same on tensor cores: any number of rows, rounded to the weights' type. K is a multiple of 8.</summary>
+    public void Skinny(DType type, in GemvLaunch maps)
+    {
+        const int Tile = 16, Threads = 256;
+        var outputs = (maps.N0 + Tile - 1) / Tile + (maps.N1 + Tile - 1) / Tile + (maps.N2 + Tile - 1) / Tile;
+        kernels.Of<GemvLaunch>("skinny", type).Launch(stream, (outputs, (maps.Rows + Tile - 1) / Tile, 1), Threads, 0, maps);
+    }
+
     public void Rope(bool isInterleaved, int rows, in RopeLaunch rope) =>
         kernels.Of<RopeLaunch>(isInterleaved ? "rope_interleaved" : "rope").Launch(stream, rows, rope);
 
@@ -50,17 +55,34 @@ sealed class CudaOperations(CudaStream stream, CudaKernels kernels, int multipro
     public void WriteKv(DType type, int rows, in KvWriteLaunch write) =>
         kernels.Of<KvWriteLaunch>("kv_write", type).Launch(stream, rows, write);
 
-    public void AttendDecode(DType type, int sequences, in AttendDecodeLaunch attend) =>
-        kernels.Of<AttendDecodeLaunch>("attend_decode", type).Launch(
-            stream, (attend.Parts, attend.KvHeads, sequences), Limits.ThreadsPerBlock, 0, attend);
+    /// <param name="isExact">By multiply-adds in f32, for any head size.</param>
+    public void AttendDecode(DType type, bool isExact, int sequences, in AttendDecodeLaunch attend)
+    {
+        var isFast = !isExact && HasTensorKernels(type, attend.HeadDim);
+        var shared = isFast ? 32 * attend.HeadDim + 256 * (attend.HeadDim + attend.ValueStride) : 0;
+        kernels.Of<AttendDecodeLaunch>("attend_decode", type, isFast ? attend.HeadDim : 0).Launch(
+            stream, (attend.Parts, attend.KvHeads, sequences), Limits.ThreadsPerBlock, shared, attend);
+    }
 
     public void AttendMerge(int sequences, in AttendMergeLaunch merge) =>
         kernels.Of<AttendMergeLaunch>("attend_merge").Launch(
             stream, (merge.Heads, sequences, 1), Limits.ThreadsPerBlock, 0, merge);
 
-    public void AttendPrefill(DType type, int tiles, in AttendPrefillLaunch attend) =>
-        kernels.Of<AttendPrefillLaunch>("attend_prefill", type).Launch(
-            stream, (tiles, attend.Heads, 1), Limits.ThreadsPerBlock, 0, attend);
+    public void AttendPrefill(DType type, bool isExact, int tiles, in AttendPrefillLaunch attend)
+    {
+        var isFast = !isExact && HasTensorKernels(type, attend.HeadDim);
+        var rows = TileRows(type, attend.HeadDim, isExact);
+        var shared = isFast ? 2 * attend.HeadDim * rows + 256 * (attend.HeadDim + attend.ValueStride) : 0;
+        kernels.Of<AttendPrefillLaunch>("attend_prefill", type, isFast ? attend.HeadDim : 0).Launch(
+            stream, (tiles, attend.Heads, 1), Limits.ThreadsPerBlock, shared, attend);
+    }
+
+    /// <summary>Rows of a tile of <see cref="AttendPrefill"/>.</summary>
+    public static int TileRows(DType type, int headDim, bool isExact) =>
+        !isExact && HasTensorKernels(type, headDim) && headDim < 256 ? 128 : 64;
+
+    static bool HasTensorKernels(DType type, int headDim) =>
+        (type, headDim) is (DType.F16 or DType.BF16, 64 or 80 or 96 or 128 or 256);
 
     /// <param name="type">Of the target.</param>
     public void Activate(DType type, ulong gate, ulong up, ulong target, long count, int kind) =>

@@ -12,7 +12,7 @@ public sealed record CudaDeviceInfo(
     int Ordinal, string Name, string Uuid, long Memory, int Capability, int Multiprocessors, int SharedBytesPerBlock,
     long L2Bytes, int DriverVersion)
 {
-    public string DriverText => string.Create(CultureInfo.InvariantCulture, $"{DriverVersion / 1000}.{DriverVersion % 1000 / 10}");
+    public string DriverText => CudaSystem.VersionText(DriverVersion);
 
     /// <summary>Compiled for this architecture; Hopper's own instructions need the "a".</summary>
     internal string Architecture => Capability == 90 ? "sm_90a" : $"sm_{Capability}";
@@ -40,8 +40,8 @@ public static unsafe class CudaSystem
         var info = Describe(ordinal, device, version);
         if (info.Capability < Limits.ComputeCapabilityMin)
         {
-            throw new CudaException($"cuda:{ordinal}, {info.Name}, has compute capability {info.Capability / 10}.{info.Capability % 10}; " +
-                "needed is 8.0 (Ampere) or newer. Use another card, or --device cpu.");
+            throw new CudaException($"cuda:{ordinal}, {info.Name}, has compute capability " +
+                $"{info.Capability / 10}.{info.Capability % 10}; needed is 8.0 (Ampere) or newer. Use another card, or --device cpu.");
         }
         return info;
     }
@@ -65,17 +65,24 @@ public static unsafe class CudaSystem
         int version;
         Driver.cuDriverGetVersion(&version).Check();
         return version >= Limits.DriverVersionMin ? version : throw new CudaException(
-            $"The NVIDIA driver supports CUDA {version / 1000}.{version % 1000 / 10}; needed is 12.0. Install driver 525 or newer.");
+            $"The NVIDIA driver supports CUDA {VersionText(version)}; needed is 12.0. Install driver 525 or newer.");
     }
+
+    internal static string VersionText(int version) =>
+        string.Create(CultureInfo.InvariantCulture, $"{version / 1000}.{version % 1000 / 10}");
 
     static string Explain(CudaResult result) => result switch
     {
-        CudaResult.NoDevice => "The NVIDIA driver sees no card." + (Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES") is { } visible
-            ? $" CUDA_VISIBLE_DEVICES is '{visible}': unset it, or name a card." : " Give this machine or container one, or use --device cpu."),
-        CudaResult.StubLibrary => "libcuda.so.1 is the toolkit's stub, not the driver: take its folder (…/stubs) out of LD_LIBRARY_PATH.",
-        CudaResult.SystemNotReady => "The cards are not ready: start NVIDIA's fabric manager (nvidia-fabricmanager), or wait for it.",
+        CudaResult.NoDevice => Environment.GetEnvironmentVariable("CUDA_VISIBLE_DEVICES") is { } visible
+            ? $"The NVIDIA driver sees no card. CUDA_VISIBLE_DEVICES is '{visible}': unset it, or name a card."
+            : "The NVIDIA driver sees no card. Give this machine or container one, or use --device cpu.",
+        CudaResult.StubLibrary =>
+            "libcuda.so.1 is the toolkit's stub, not the driver: take its folder (…/stubs) out of LD_LIBRARY_PATH.",
+        CudaResult.SystemNotReady =>
+            "The cards are not ready: start NVIDIA's fabric manager (nvidia-fabricmanager), or wait for it.",
         CudaResult.SystemDriverMismatch or CudaResult.CompatNotSupportedOnDevice =>
-            "The driver's kernel module and libcuda.so.1 are of different versions: restart the machine, or remove the compat package.",
+            "The driver's kernel module and libcuda.so.1 are of different versions: restart the machine, or remove the compat " +
+            "package.",
         _ => $"The NVIDIA driver does not start (cuInit gives {(int)result}). Look at nvidia-smi and the kernel's log.",
     };
 
@@ -89,8 +96,8 @@ public static unsafe class CudaSystem
         Driver.cuDeviceGetUuid_v2(uuid, device).Check();
         Driver.cuDeviceTotalMem_v2(&memory, device).Check();
         return new CudaDeviceInfo(
-            ordinal, Marshal.PtrToStringUTF8((nint)text) ?? "", Convert.ToHexStringLower(new ReadOnlySpan<byte>(uuid, UuidLength)),
-            (long)memory, 10 * Attribute(DeviceAttribute.ComputeMajor, device) + Attribute(DeviceAttribute.ComputeMinor, device),
+            ordinal, Marshal.PtrToStringUTF8((nint)text) ?? "",
+            Convert.ToHexStringLower(new ReadOnlySpan<byte>(uuid, UuidLength)), (long)memory, 10 * Attribute(DeviceAttribute.ComputeMajor, device) + Attribute(DeviceAttribute.ComputeMinor, device),
             Attribute(DeviceAttribute.Multiprocessors, device), Attribute(DeviceAttribute.SharedBytesPerBlockOptIn, device),
             Attribute(DeviceAttribute.L2Bytes, device), version);
     }

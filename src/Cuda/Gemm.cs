@@ -41,7 +41,8 @@ sealed unsafe class Gemm : IDisposable
         _handle = handle;
         _workspace = new DeviceMemory(stream.Context, Limits.GemmWorkspaceBytes);
         var info = stream.Context.Info;
-        _table = $"{TableName}{CublasLt.cublasLtGetVersion()}-{info.Capability}-{info.Multiprocessors}{(isDeterministic ? "-fixed" : "")}.txt";
+        var mode = isDeterministic ? "-fixed" : "";
+        _table = $"{TableName}{CublasLt.cublasLtGetVersion()}-{info.Capability}-{info.Multiprocessors}{mode}.txt";
         _kept = ReadTable(cache.Read(_table));
     }
 
@@ -183,9 +184,13 @@ sealed unsafe class GemmPlan : IDisposable
         nint preference;
         CublasLt.Check(CublasLt.cublasLtMatmulPreferenceCreate(&preference));
         var (workspace, reductions, count) = ((ulong)Limits.GemmWorkspaceBytes, 0u, 0);
-        CublasLt.Check(CublasLt.cublasLtMatmulPreferenceSetAttribute(preference, Lt.WorkspaceBytesMax, &workspace, sizeof(ulong)));
+        CublasLt.Check(CublasLt.cublasLtMatmulPreferenceSetAttribute(
+            preference, Lt.WorkspaceBytesMax, &workspace, sizeof(ulong)));
         if (isDeterministic)
-            CublasLt.Check(CublasLt.cublasLtMatmulPreferenceSetAttribute(preference, Lt.ReductionSchemes, &reductions, sizeof(uint)));
+        {
+            CublasLt.Check(CublasLt.cublasLtMatmulPreferenceSetAttribute(
+                preference, Lt.ReductionSchemes, &reductions, sizeof(uint)));
+        }
         var found = new GemmHeuristic[Limits.GemmCandidates];
         fixed (GemmHeuristic* first = found)
         {

@@ -39,7 +39,8 @@ public sealed record EngineOptions
     {
         Check(Threads is >= 0 and <= Limits.ThreadsMax, nameof(Threads), $"0 (all processors) to {Limits.ThreadsMax}");
         Check(KvMemoryBytes > 0 || KvMemoryBytes == 0 && Device.IsCuda, nameof(KvMemoryBytes), "greater than 0");
-        Check(MaxMemoryBytes.Count == 0 || MaxMemoryBytes.Count == Device.Cards.Count, nameof(MaxMemoryBytes), "one size for each card");
+        var sizes = MaxMemoryBytes.Count;
+        Check(sizes == 0 || sizes == Device.Cards.Count, nameof(MaxMemoryBytes), "one size for each card");
         Check(HostMemoryBytes >= 0, nameof(HostMemoryBytes), "0 (off) or greater");
         Check(MaxSequences is >= 1 and <= Limits.SequencesMax, nameof(MaxSequences), $"1 to {Limits.SequencesMax}");
         Check(MaxQueue is >= 1 and <= Limits.QueueMax, nameof(MaxQueue), $"1 to {Limits.QueueMax}");

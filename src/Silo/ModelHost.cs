@@ -79,6 +79,7 @@ sealed class ModelHost : IAsyncDisposable
     {
         Threads = _settings.Threads,
         Device = _settings.DeviceSpec,
+        MaxMemoryBytes = _settings.MaxMemoryBytes,
         Deterministic = _settings.Deterministic,
         Progress = text => Catalog.ReportLoading(_settings.ServedName, text, 1),
         KvMemoryBytes = _settings.KvMemoryBytes,

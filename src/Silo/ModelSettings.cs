@@ -15,6 +15,9 @@ public sealed record ModelSettings
     /// <summary>cpu, or cuda:N.</summary>
     public string Device { get; init; } = "cpu";
 
+    /// <summary>Bytes of each card that may be used, in the device's order; empty for what is free.</summary>
+    public IReadOnlyList<long> MaxMemoryBytes { get; init; } = [];
+
     /// <summary>On a card: a reply does not depend on what else is computed with it.</summary>
     public bool Deterministic { get; init; }
 

@@ -1,5 +1,6 @@
 using Hearth.Cuda.Tests;
 using Hearth.Engine.Devices;
+using Hearth.Engine.Models;
 using Hearth.Kernels;
 using Xunit;
 
@@ -14,7 +15,7 @@ public sealed class CudaModelTests
 
     public CudaModelTests() => FakeCards.Require();
 
-    /// <summary>A prompt, and then decode steps: some as they are (memory grows), then one recorded and the rest replayed.</summary>
+    /// <summary>A prompt, then decode steps: some as they are (memory grows), then one recorded and the rest replayed.</summary>
     [Theory, MemberData(nameof(ModelTests.Models), MemberType = typeof(ModelTests))]
     public void LogitsCachesAndGreedyTokensAgree(string model)
     {
@@ -39,10 +40,10 @@ public sealed class CudaModelTests
             Assert.InRange(Reference.Deviation(last, greedy.AsSpan(i * rig.Vocabulary, rig.Vocabulary)), 0, Tolerance);
             last = rig.Run((sequence, [expected[i]]));
         }
-        Assert.True(FakeCards.Count("graph_launches") - replays >= Steps - 2, "decode steps were not replayed");
+        Assert.InRange(FakeCards.Count("graph_launches") - replays, Steps - 2, Steps);
     }
 
-    /// <summary>Chunks of a prompt beside a decoding sequence: both attention kernels and both kinds of product in one step.</summary>
+    /// <summary>Chunks of a prompt beside a decoding sequence: both attention kernels and kinds of product in one step.</summary>
     [Fact]
     public void AMixedBatchAgreesWithTheProcessor()
     {
@@ -57,14 +58,15 @@ public sealed class CudaModelTests
         Assert.InRange(Reference.Deviation(Mixed(card, ids), expected), 0, Tolerance);
     }
 
-    /// <summary>As it is served: products of many rows take inputs of the weights' type.</summary>
-    [Theory, InlineData("llama"), InlineData("llama3_gqa"), InlineData("qwen2"), InlineData("gpt2")]
+    /// <summary>As it is served: products of many rows take inputs of the weights' type. Torch's own bf16 is twice as far
+    /// away.</summary>
+    [Theory, InlineData("mistral"), InlineData("qwen2_sliding"), InlineData("llama_rope_dynamic")]
     public void RoundedProductsStayNear(string model)
     {
         using var reference = new Reference(GoldenFolder.At("models", model));
         using var rig = OnCard(model, _exact with { Exact = false });
-        var logits = rig.Run((rig.Begin(), reference.InputIds));
-        Assert.InRange(Reference.Deviation(logits, reference.Tensor("logits")), 0, RoundedTolerance);
+        var (logits, expected) = (rig.Run((rig.Begin(), reference.InputIds)), reference.Tensor("logits"));
+        Assert.InRange(Reference.Deviation(logits, expected) / expected.Max(MathF.Abs), 1e-6f, RoundedTolerance);
     }
 
     [Fact]
@@ -99,7 +101,7 @@ public sealed class CudaModelTests
         using var reference = new Reference(directory);
         using var card = OnCard(Model, _exact, type);
         using var processor = new Rig(directory, type);
-        using var second = OnCard(Model, _exact, type, number: 1);
+        using var second = OnCard(Model, _exact, type, cards: 1);
         var ids = reference.InputIds[..70];
         var from = card.Begin();
         var first = card.Run(from, ids, 33);
@@ -162,6 +164,25 @@ public sealed class CudaModelTests
         Assert.InRange(Reference.Deviation(processor.Run((to, [1])), next), 0, Tolerance);
     }
 
+    /// <summary>The kernels on tensor cores, which take heads of 64 and more in 16 bits: what is served agrees with the
+    /// processor's.</summary>
+    [Theory, InlineData(DType.F16), InlineData(DType.BF16)]
+    public void TheFastKernelsAgreeWithTheProcessor(DType type)
+    {
+        // One head in the place of four.
+        using var edited = EditedCheckpoint.With(
+            GoldenFolder.At("models", "llama"), ("num_attention_heads", 1), ("num_key_value_heads", 1), ("head_dim", 64));
+        using var card = new Rig(edited.Directory, type, place: Place(_exact with { Exact = false }));
+        using var processor = new Rig(edited.Directory, type);
+        var ids = Enumerable.Range(0, 150).Select(i => (i * 7919 + 13) % card.Vocabulary).ToArray();
+        var (one, two) = (card.Begin(), processor.Begin());
+        var (actual, expected) = (card.Run(one, ids, 137, 1), processor.Run(two, ids, 137, 1));
+        Assert.InRange(Reference.Deviation(actual, expected) / expected.Max(MathF.Abs), 0, RoundedTolerance);
+    }
+
+    static Func<LoadedModel, Placement> Place(CudaOptions options, params int[] cards) => loaded => Placement.OnCards(
+        loaded, cards.Length > 0 ? cards : [0], [], Rig.BlocksMax * loaded.KvLayout.BlockBytes, Rig.RowsMax, options);
+
     static float[] Mixed(Rig rig, int[] ids)
     {
         var (decoding, prompt) = (rig.Begin(), rig.Begin());
@@ -171,8 +192,6 @@ public sealed class CudaModelTests
         return [.. all];
     }
 
-    static Rig OnCard(string model, CudaOptions options, DType kvType = DType.F32, int? shuffle = null, int number = 0,
-        int[]? cards = null) =>
-        new(GoldenFolder.At("models", model), kvType, shuffle: shuffle, place: loaded => Placement.OnCards(
-            loaded, cards ?? [number], [], Rig.BlocksMax * loaded.KvLayout.BlockBytes, Rig.RowsMax, options));
+    static Rig OnCard(string model, CudaOptions options, DType kvType = DType.F32, int? shuffle = null, params int[] cards) =>
+        new(GoldenFolder.At("models", model), kvType, shuffle: shuffle, place: Place(options, cards));
 }

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace Hearth.Golden.Tests;
 
 /// <summary>A checkpoint of the golden set under another config.json, in a directory of its own.</summary>
@@ -16,6 +18,14 @@ sealed class EditedCheckpoint : IDisposable
 
     public static EditedCheckpoint WithConfig(string source, string configFile) =>
         new(source, File.ReadAllText(Path.Combine(source, configFile)));
+
+    public static EditedCheckpoint With(string source, params ReadOnlySpan<(string Field, int Value)> fields)
+    {
+        var config = JsonNode.Parse(File.ReadAllText(Path.Combine(source, "config.json")))!.AsObject();
+        foreach (var (field, value) in fields)
+            config[field] = value;
+        return new(source, config.ToJsonString());
+    }
 
     public void Dispose() => _copy.Delete(recursive: true);
 }

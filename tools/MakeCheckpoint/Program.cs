@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using Hearth.MakeCheckpoint;
 
 // Writes a checkpoint of random weights in Hugging Face's layout, to measure with: 5m (10 MB, long context),
-// 110m (0.2 GB) or 1b (2.5 GB).
+// 110m (0.2 GB), 1b (2.5 GB) or 8b (15 GB).
 if (args is not [var size, var directory] || !Shape.Named.TryGetValue(size, out var shape))
 {
     Console.Error.WriteLine($"usage: make-checkpoint {string.Join('|', Shape.Named.Keys)} DIRECTORY");

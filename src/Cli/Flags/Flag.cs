@@ -26,6 +26,10 @@ static class Flag
         return option;
     }
 
+    /// <summary>Several sizes, separated by commas.</summary>
+    public static Option<string?> Sizes(string name, string description) =>
+        Of<string?>(name, description, null, text => text.Split(',').Sum(ByteSize.Parse) >= 0 ? text : null);
+
     /// <returns>Null means the program chooses.</returns>
     public static long? Bytes(string? size) => size is null or "auto" ? null : ByteSize.Parse(size);
 

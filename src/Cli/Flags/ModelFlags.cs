@@ -10,7 +10,10 @@ static class ModelFlags
         Flag.Text("--model", "The checkpoint's directory, or DIR=NAME; the demo model if not given");
 
     public static Option<string?> Device { get; } =
-        Flag.Text("--device", "What computes: cpu, or cuda:N for a graphics card", "cpu");
+        Flag.Text("--device", "What computes: cpu, cuda:N for a graphics card, or cuda:0,cuda:1 for a model over several", "cpu");
+
+    public static Option<string?> MaxMemory { get; } =
+        Flag.Sizes("--max-memory", "Memory of each graphics card that may be used, such as 20g,30g; what is free if not given");
 
     public static Option<bool> Deterministic { get; } = Flag.Switch("--deterministic",
         "On a graphics card: replies do not depend on what else is computed with them, at a cost; on cpu they never do");
@@ -18,7 +21,8 @@ static class ModelFlags
     public static Option<int> Threads { get; } = Flag.Number("--threads", "Threads of the model; 0 takes one per processor", 0);
 
     public static Option<string?> KvMemory { get; } =
-        Flag.Size("--kv-memory", "Memory of the caches in use; if not given a quarter of the machine's, up to 4g, or what the model leaves of a card");
+        Flag.Size("--kv-memory",
+            "Memory of the caches in use; if not given a quarter of the machine's, up to 4g, or what the model leaves of a card");
 
     public static Option<string?> HostMemory { get; } =
         Flag.Size("--host-memory", "Memory of caches set aside; an eighth of the machine's, up to 4g, if not given");
@@ -35,7 +39,7 @@ static class ModelFlags
         Flag.Number("--max-queue", "Turns that wait for a place in a step; one more is refused at once", 256);
 
     public static IReadOnlyList<Option> All { get; } =
-        [Model, Device, Deterministic, Threads, KvMemory, HostMemory, KvType, Context, MaxBatchTokens, MaxQueue];
+        [Model, Device, MaxMemory, Deterministic, Threads, KvMemory, HostMemory, KvType, Context, MaxBatchTokens, MaxQueue];
 
     /// <exception cref="SiloException">There is no such device.</exception>
     public static ModelSettings Read(ParseResult arguments)
@@ -54,6 +58,7 @@ static class ModelFlags
             Directory = model[0],
             Name = model.Length > 1 ? model[1] : null,
             Device = arguments.GetValue(Device)!,
+            MaxMemoryBytes = [.. arguments.GetValue(MaxMemory)?.Split(',').Select(ByteSize.Parse) ?? []],
             Deterministic = arguments.GetValue(Deterministic),
             Threads = arguments.GetValue(Threads),
             KvType = arguments.GetValue(KvType)!,

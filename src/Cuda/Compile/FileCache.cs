@@ -10,7 +10,8 @@ sealed class FileCache(string folder, Action<string> warn)
         var path = Path.Combine(folder, name);
         try
         {
-            return new FileInfo(path) is { Exists: true, Length: > 0 and <= Limits.CacheFileBytesMax } ? File.ReadAllBytes(path) : null;
+            var file = new FileInfo(path);
+            return file is { Exists: true, Length: > 0 and <= Limits.CacheFileBytesMax } ? File.ReadAllBytes(path) : null;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

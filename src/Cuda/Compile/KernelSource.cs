@@ -28,8 +28,8 @@ sealed record KernelSource(string Name, string Text, IReadOnlyList<(string Name,
     {
         var assembly = typeof(KernelSource).Assembly;
         var names = assembly.GetManifestResourceNames().Order(StringComparer.Ordinal).ToArray();
-        (string, string)[] headers = [.. names.Where(n => n.EndsWith(".h", StringComparison.Ordinal) || n.EndsWith(".cuh", StringComparison.Ordinal)).Select(n => (n, Read(n)))];
-        return [.. names.Where(n => n.EndsWith(".cu", StringComparison.Ordinal)).Select(n => new KernelSource(n, Read(n), headers))];
+        (string, string)[] headers = [.. names.Where(n => Path.GetExtension(n) == ".cuh").Select(n => (n, Read(n)))];
+        return [.. names.Where(n => Path.GetExtension(n) == ".cu").Select(n => new KernelSource(n, Read(n), headers))];
 
         string Read(string name)
         {

@@ -94,13 +94,14 @@ readonly record struct ActivateLaunch(ulong Gate, ulong Up, ulong Target, long C
 [StructLayout(LayoutKind.Sequential)]
 readonly record struct GatherRowsLaunch(ulong Source, ulong RowIds, ulong Target, int Width);
 
-/// <summary><c>argmax</c>: the first of the largest, per row; NaN and a row without a finite number give -1. Grid: rows.</summary>
+/// <summary><c>argmax</c>: the first of the largest, per row; -1 for NaN and for a row without a finite number.
+/// Grid: rows.</summary>
 /// <param name="Target">i32 [rows]</param>
 [StructLayout(LayoutKind.Sequential)]
 readonly record struct ArgmaxLaunch(ulong Logits, ulong Target, int Width);
 
-/// <summary><c>kv_export_T</c>, <c>kv_import_T</c> (T is f32 for 4 bytes, f16 for any 2): blocks' first tokens to or from the compact form
-/// of KvPool.Export, behind one another. Grid: (layers * kvHeads, blocks).</summary>
+/// <summary><c>kv_export_T</c>, <c>kv_import_T</c> (T is f32 for 4 bytes, f16 for any 2): blocks' first tokens to or from the
+/// compact form of KvPool.Export, behind one another. Grid: (layers * kvHeads, blocks).</summary>
 /// <param name="Blocks">i32 [blocks]</param>
 /// <param name="Tokens">Of the last block; all others are whole.</param>
 [StructLayout(LayoutKind.Sequential)]
@@ -116,7 +117,8 @@ readonly record struct RouteLaunch(
     ulong Scores, ulong Corrections, ulong Chosen, ulong Weights, int Experts, int PerRow, int Sigmoids, int Normalize,
     float Scale, int Groups, int GroupsChosen);
 
-/// <summary><c>gemv_experts_T</c>: a linear map for each pair of a row and an expert it chose. Grid: (ceil(n / 4), pairs).</summary>
+/// <summary><c>gemv_experts_T</c>: a linear map for each pair of a row and an expert it chose.
+/// Grid: (ceil(n / 4), pairs).</summary>
 /// <param name="Weights">u64 [experts]: addresses of T [n, k].</param>
 /// <param name="Biases">u64 [experts]: addresses of f32 [n]; or 0.</param>
 /// <param name="Shared">1: the source has a row for each row, not for each pair.</param>

@@ -4,7 +4,8 @@ using Hearth.Kernels;
 
 namespace Hearth.Cuda;
 
-/// <summary>Brings memory that may be moved or mapped to the card: while one staging buffer is on its way the next is filled.</summary>
+/// <summary>Brings memory that may be moved or mapped to the card: while one staging buffer is on its way the next is
+/// filled.</summary>
 sealed class Uploader : IDisposable
 {
     /// <summary>Most bytes that go at once.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -16,7 +17,7 @@ static class NativeLibraries
     static readonly Dictionary<string, string> _paths = [];
 
     [ModuleInitializer]
-    [System.Diagnostics.CodeAnalysis.SuppressMessage("Usage", "CA2255", Justification = "a resolver is set once, before any call")]
+    [SuppressMessage("Usage", "CA2255", Justification = "a resolver is set once, before any call")]
     internal static void Register() =>
         NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), (name, _, _) => Load(name));
 
@@ -35,8 +36,8 @@ static class NativeLibraries
 
     public static string Advice(string name) => name switch
     {
-        Driver => "Install the NVIDIA driver, 525 or newer; in a container, ask for a GPU (nvidia.com/gpu, or docker run --gpus all) " +
-            "with NVIDIA_DRIVER_CAPABILITIES=compute,utility; or use --device cpu.",
+        Driver => "Install the NVIDIA driver, 525 or newer; in a container, ask for a GPU (nvidia.com/gpu, or docker run " +
+            "--gpus all) with NVIDIA_DRIVER_CAPABILITIES=compute,utility; or use --device cpu.",
         Nvrtc => "Install CUDA's runtime compiler (package cuda-nvrtc-12-8 of NVIDIA's repository, or pip install " +
             $"nvidia-cuda-nvrtc-cu12), and name its folder in {FolderVariable} if it is not found.",
         _ => "Install cuBLAS (package libcublas-12-8 of NVIDIA's repository, or pip install nvidia-cublas-cu12), and name its " +

@@ -5,7 +5,7 @@ using Hearth.Kernels;
 namespace Hearth.Engine.Devices;
 
 /// <summary>Attention over a card's pool: sequences with one new row by flash-decoding, others in tiles.</summary>
-sealed class CudaAttention(CudaStream stream, CudaOperations operations, CudaKvPool pool) : IDisposable
+sealed class CudaAttention(CudaStream stream, CudaOperations operations, CudaKvPool pool, bool isExact) : IDisposable
 {
     readonly GrowingMemory _partials = new(stream);
 
@@ -15,15 +15,19 @@ sealed class CudaAttention(CudaStream stream, CudaOperations operations, CudaKvP
     public static int PartsFor(int length) =>
         (int)BitOperations.RoundUpToPowerOf2((uint)((length + CudaOperations.PartTokens - 1) / CudaOperations.PartTokens));
 
+    /// <summary>Rows of a tile.</summary>
+    public int TileRows => CudaOperations.TileRows(pool.Layout.Type, pool.Layout.HeadDim, isExact);
+
     /// <param name="slopes">Address of f32 [heads], or 0.</param>
-    public void Attend(int layer, in AttentionSpec spec, ulong slopes, ulong queries, in CudaSpans spans, ulong tables, ulong target)
+    public void Attend(
+        int layer, in AttentionSpec spec, ulong slopes, ulong queries, in CudaSpans spans, ulong tables, ulong target)
     {
         if (spans.MemberCount > 0)
             Decode(layer, spec, slopes, queries, spans, tables, target);
         if (spans.TileCount > 0)
         {
             var layout = pool.Layout;
-            operations.AttendPrefill(layout.Type, spans.TileCount, new(
+            operations.AttendPrefill(layout.Type, isExact, spans.TileCount, new(
                 queries, pool.Address, spans.Spans, tables, spans.Tiles, target, layer, layout.Layers, spec.Heads, layout.KvHeads,
                 layout.HeadDim, layout.ValueStride, spec.Scale, spec.Window, spec.SoftCap, spec.SinkTokens, slopes));
         }
@@ -41,9 +45,10 @@ sealed class CudaAttention(CudaStream stream, CudaOperations operations, CudaKvP
         for (var from = 0; from < spans.MemberCount; from += most)
         {
             var (count, members) = (Math.Min(most, spans.MemberCount - from), spans.Members + (ulong)(from * sizeof(int)));
-            operations.AttendDecode(layout.Type, count, new(
+            operations.AttendDecode(layout.Type, isExact, count, new(
                 queries, pool.Address, spans.Spans, tables, members, partials, parts, layer, layout.Layers, spec.Heads,
-                layout.KvHeads, layout.HeadDim, layout.ValueStride, spec.Scale, spec.Window, spec.SoftCap, spec.SinkTokens, slopes));
+                layout.KvHeads, layout.HeadDim, layout.ValueStride, spec.Scale, spec.Window, spec.SoftCap, spec.SinkTokens,
+                slopes));
             operations.AttendMerge(count, new(
                 partials, spans.Spans, members, target, parts, spec.Heads, layout.HeadDim, spec.Window, spec.SinkTokens));
         }

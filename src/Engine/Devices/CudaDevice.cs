@@ -41,8 +41,8 @@ sealed class CudaDevice : IDevice
         _weights = new CudaWeights(card);
         _buffers = new CudaBuffers(card, _operations, rowsMax);
         _products = new CudaProducts(card, _stream, _operations, options);
-        _attention = new CudaAttention(_stream, _operations, pool);
-        _step = new CudaStep(card.Context);
+        _attention = new CudaAttention(_stream, _operations, pool, options.Exact || options.Deterministic);
+        _step = new CudaStep(card.Context, _attention.TileRows);
         _graphs = new CudaGraphs(_stream);
         (_moved, _mixed) = (new GrowingMemory(_stream), new GrowingMemory(_stream));
     }
@@ -99,9 +99,8 @@ sealed class CudaDevice : IDevice
     {
         if (Skips())
             return;
-        var tokens = _linears[table.Index];
-        _operations.Embed(
-            tokens.Type, tokens.Weights, _step.Tokens, _buffers.Written(target), _step.Rows, target.Width, scale, accumulate: false);
+        var (tokens, to) = (_linears[table.Index], _buffers.Written(target));
+        _operations.Embed(tokens.Type, tokens.Weights, _step.Tokens, to, _step.Rows, target.Width, scale, accumulate: false);
     }
 
     public void AddPositions(LinearId table, BufferId target)

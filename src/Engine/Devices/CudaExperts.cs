@@ -22,14 +22,18 @@ sealed class CudaExperts
     {
         (_routing, _activation, _type) = (routing, (int)activation, experts[0].Out.Type);
         if (experts.Any(e => e.In.Append(e.Out).Any(linear => linear.Type != experts[0].Out.Type)))
-            throw new CudaException("This model's experts are stored in several types, which cards do not compute with: use --device cpu.");
+        {
+            throw new CudaException(
+                "This model's experts are stored in several types, which cards do not compute with: use --device cpu.");
+        }
         _corrections = weights.Vector(corrections);
         _in = [.. Enumerable.Range(0, experts[0].In.Length).Select(i => Table(weights, [.. experts.Select(e => e.In[i])]))];
         _out = Table(weights, [.. experts.Select(e => e.Out)]);
     }
 
     /// <param name="identity">Address of i32 0, 1, 2, … for every pair.</param>
-    public void Mix(CudaOperations operations, GrowingMemory scratch, ulong identity, ulong scores, ulong source, ulong target, int rows)
+    public void Mix(
+        CudaOperations operations, GrowingMemory scratch, ulong identity, ulong scores, ulong source, ulong target, int rows)
     {
         var (pairs, middle, width) = (rows * _routing.Chosen, _out.Columns, _out.Rows);
         var sizes = (ReadOnlySpan<long>)[pairs, pairs, (long)pairs * middle, (long)pairs * middle, (long)pairs * width];

@@ -2,8 +2,8 @@ using Hearth.Cuda;
 
 namespace Hearth.Engine.Devices;
 
-/// <summary>Decode steps as graphs. The first step of a kind runs as it is (which loads its kernels and chooses its algorithms), the
-/// second is recorded, all others replay the recording: only the numbers in the step's memory differ.</summary>
+/// <summary>Decode steps as graphs. The first step of a kind runs as it is (which loads its kernels and chooses its algorithms),
+/// the second is recorded, all others replay the recording: only the numbers in the step's memory differ.</summary>
 sealed class CudaGraphs(CudaStream stream) : IDisposable
 {
     readonly Dictionary<(int Rows, int Parts), CudaGraph?> _known = [];

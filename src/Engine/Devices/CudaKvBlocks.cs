@@ -119,6 +119,9 @@ sealed class CudaKvBlocks : IKvBlocks, IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, KvLayout.BlockTokens);
         if (bytes != _pool.Layout.ExportBytes(tokens))
-            throw new ArgumentException($"{tokens} tokens are {_pool.Layout.ExportBytes(tokens)} bytes, not {bytes}", nameof(bytes));
+        {
+            throw new ArgumentException(
+                $"{tokens} tokens are {_pool.Layout.ExportBytes(tokens)} bytes, not {bytes}", nameof(bytes));
+        }
     }
 }

@@ -6,11 +6,14 @@ namespace Hearth.Engine.Devices;
 /// <summary>One map of a product: its weights, where it goes, and whether that is added to.</summary>
 readonly record struct CudaMap(CudaLinear Linear, ulong Target, bool Accumulate);
 
-/// <summary>Linear maps: few rows by the matrix-vector kernels, which take f32 rows and read the weights once for all maps; many by
-/// cuBLASLt.</summary>
+/// <summary>Linear maps: few rows by the matrix-vector kernels, which take f32 rows and read the weights once for all maps, some
+/// more by the skinny ones on tensor cores, many by cuBLASLt.</summary>
 sealed class CudaProducts(CudaCard card, CudaStream stream, CudaOperations operations, CudaOptions options) : IDisposable
 {
     const int MapsMax = 3;
+
+    /// <summary>Rows up to which reading the weights again for every 16 costs less than what cuBLASLt asks for.</summary>
+    const int SkinnyRowsMax = 32;
 
     readonly Gemm _gemm = new(stream, card.Cache, options.Deterministic);
     readonly GrowingMemory _widened = new(stream);
@@ -38,7 +41,8 @@ sealed class CudaProducts(CudaCard card, CudaStream stream, CudaOperations opera
         _widened.Dispose();
     }
 
-    bool IsByVector(int rows) => options.Deterministic || rows <= CudaOperations.GemvRowsMax;
+    bool IsByVector(int rows) =>
+        options.Deterministic || rows <= (options.Exact ? CudaOperations.GemvRowsMax : SkinnyRowsMax);
 
     void ByVector(ulong source, int rows, ReadOnlySpan<CudaMap> maps)
     {
@@ -48,10 +52,23 @@ sealed class CudaProducts(CudaCard card, CudaStream stream, CudaOperations opera
             var count = 1;
             while (at + count < maps.Length && count < MapsMax && maps[at + count].Linear.Type == maps[at].Linear.Type)
                 count++;
-            for (var row = 0; row < rows; row += CudaOperations.GemvRowsMax)
-                operations.Gemv(maps[at].Linear.Type, Launch(source, row, rows, maps.Slice(at, count)));
+            ByVector(source, rows, maps.Slice(at, count), maps[at].Linear);
             at += count;
         }
+    }
+
+    /// <param name="linear">One of the maps, which are all of its type and columns.</param>
+    void ByVector(ulong source, int rows, ReadOnlySpan<CudaMap> maps, in CudaLinear linear)
+    {
+        // In deterministic mode always one kernel: another one would add in another order.
+        if (!options.Exact && linear.Type != DType.F32 && linear.Columns % 8 == 0
+            && (options.Deterministic || rows > CudaOperations.GemvRowsMax))
+        {
+            operations.Skinny(linear.Type, Launch(source, 0, rows, maps) with { Rows = rows });
+            return;
+        }
+        for (var row = 0; row < rows; row += CudaOperations.GemvRowsMax)
+            operations.Gemv(linear.Type, Launch(source, row, rows, maps));
     }
 
     static GemvLaunch Launch(ulong source, int row, int rows, ReadOnlySpan<CudaMap> maps)

@@ -5,7 +5,8 @@ using Hearth.Kernels;
 
 namespace Hearth.Engine.Devices;
 
-/// <summary>Sequences of a step as the attention kernels take them: those with one new row, and tiles of those with more.</summary>
+/// <summary>Sequences of a step as the attention kernels take them: those with one new row, and tiles of those with
+/// more.</summary>
 /// <param name="Spans">Address of i32 x 4 per sequence: first row, rows, start, table offset.</param>
 /// <param name="Members">i32: the spans with one row.</param>
 /// <param name="LengthMax">Most positions of one of the members, its new one included.</param>
@@ -14,7 +15,8 @@ readonly record struct CudaSpans(ulong Spans, ulong Members, int MemberCount, in
 
 /// <summary>A step's numbers on the card: written to pinned memory, then sent in one copy. Where each lies follows from the
 /// numbers of rows and sequences alone, so a recorded graph finds the next step's in the same place.</summary>
-sealed class CudaStep(CudaContext context) : IDisposable
+/// <param name="tileRows">Rows of a tile of prompts.</param>
+sealed class CudaStep(CudaContext context, int tileRows) : IDisposable
 {
     PinnedMemory? _host;
     DeviceMemory? _card;
@@ -47,6 +49,8 @@ sealed class CudaStep(CudaContext context) : IDisposable
     public ulong Tables { get; private set; }
 
     public bool IsDecode { get; private set; }
+
+    int TileRows => tileRows;
 
     CudaSpans _wanted;
 
@@ -161,14 +165,16 @@ sealed class CudaStep(CudaContext context) : IDisposable
     ref struct SpanWriter
     {
         readonly Span<int> _spans, _members, _tiles;
+        readonly int _tileRows;
         readonly ulong _spansAt, _membersAt, _tilesAt;
         int _count, _memberCount, _tileCount, _lengthMax;
 
         public SpanWriter(CudaStep step, int rows, int sequences)
         {
+            _tileRows = step.TileRows;
             _spansAt = step.Take(4 * sequences, out _spans);
             _membersAt = step.Take(sequences, out _members);
-            _tilesAt = step.Take(2 * (rows / CudaOperations.TileRows + sequences), out _tiles);
+            _tilesAt = step.Take(2 * (rows / _tileRows + sequences), out _tiles);
         }
 
         public readonly CudaSpans Result => new(_spansAt, _membersAt, _memberCount, _lengthMax, _tilesAt, _tileCount);
@@ -183,7 +189,7 @@ sealed class CudaStep(CudaContext context) : IDisposable
                 _members[_memberCount++] = _count;
                 _lengthMax = Math.Max(_lengthMax, start + 1);
             }
-            for (var row = 0; rows > 1 && row < rows; row += CudaOperations.TileRows)
+            for (var row = 0; rows > 1 && row < rows; row += _tileRows)
                 ((ReadOnlySpan<int>)[_count, row]).CopyTo(_tiles[(2 * _tileCount++)..]);
             _count++;
         }

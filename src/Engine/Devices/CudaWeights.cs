@@ -26,8 +26,8 @@ sealed class CudaWeights(CudaCard card) : IDisposable
     {
         if (view.Type is not (DType.F32 or DType.F16 or DType.BF16))
         {
-            throw new CudaException($"This model's weights are stored as {view.Type}, which cards do not compute with yet: use a " +
-                "checkpoint in BF16, F16 or F32, or --device cpu.");
+            throw new CudaException($"This model's weights are stored as {view.Type}, which cards do not compute with yet: " +
+                "use a checkpoint in BF16, F16 or F32, or --device cpu.");
         }
         return new(Matrix(view), view.Type, Vector(bias), view.Rows, view.Columns);
     }

@@ -14,8 +14,8 @@ static class LayerSplit
         var all = budgets.Sum();
         if (all <= modelBytes)
         {
-            throw new ArgumentException($"--max-memory: the weights take {modelBytes >> 20} MiB, and all devices together may take " +
-                $"{all >> 20} MiB. Allow more, or name more devices.");
+            throw new ArgumentException($"--max-memory: the weights take {modelBytes >> 20} MiB, and all devices together may " +
+                $"take {all >> 20} MiB. Allow more, or name more devices.");
         }
         var (counts, given, room) = (new int[budgets.Count], 0, 0L);
         for (var i = 0; i < counts.Length; i++)
@@ -27,8 +27,8 @@ static class LayerSplit
             given += counts[i];
             if (counts[i] * (modelBytes / layers) > budgets[i])
             {
-                throw new ArgumentException($"--max-memory: {counts[i]} layers of {modelBytes / layers >> 20} MiB do not fit the " +
-                    $"{budgets[i] >> 20} MiB of device {i}. Allow more.");
+                throw new ArgumentException($"--max-memory: {counts[i]} layers of {modelBytes / layers >> 20} MiB do not fit " +
+                    $"the {budgets[i] >> 20} MiB of device {i}. Allow more.");
             }
         }
         return counts;

@@ -39,9 +39,8 @@ sealed record Placement(IModelRunner Runner, IKvBlocks Blocks, IDisposable[] Own
         var context = new KernelContext(threads);
         var pools = layers.Select(count => new KvPool(LayoutOf(model, count), blocks)).ToArray();
         var devices = pools.Select(pool => (IDevice)new CpuDevice(context, pool, rowsMax));
-        return new(
-            model.CreateRunner(new SplitDevice(Parts(devices, layers))), new SplitKvBlocks([.. pools.Select(p => new KvPoolBlocks(p))]),
-            [context, .. pools]);
+        var blocksOfAll = new SplitKvBlocks([.. pools.Select(pool => new KvPoolBlocks(pool))]);
+        return new(model.CreateRunner(new SplitDevice(Parts(devices, layers))), blocksOfAll, [context, .. pools]);
     }
 
     /// <param name="budgets">Bytes that each card may be used for; empty: what is free.</param>
@@ -50,7 +49,8 @@ sealed record Placement(IModelRunner Runner, IKvBlocks Blocks, IDisposable[] Own
     /// yet.</exception>
     /// <exception cref="ArgumentException">The model does not fit the budgets.</exception>
     public static Placement OnCards(
-        LoadedModel model, IReadOnlyList<int> ordinals, IReadOnlyList<long> budgets, long kvBytes, int rowsMax, CudaOptions options)
+        LoadedModel model, IReadOnlyList<int> ordinals, IReadOnlyList<long> budgets, long kvBytes, int rowsMax,
+        CudaOptions options)
     {
         var owned = new Stack<IDisposable>();
         try
@@ -122,7 +122,7 @@ sealed record Placement(IModelRunner Runner, IKvBlocks Blocks, IDisposable[] Own
         if (kvBytes > 0)
             return BlocksFor(layout, kvBytes / all * layers);
         return room - weights >= layout.BlockBytes ? BlocksFor(layout, room - weights) : throw new CudaException(
-            $"The weights take {weights >> 20} MiB and leave no room for caches in {room >> 20} MiB. Use a card with more memory, " +
-            "or several (--device cuda:0,cuda:1).");
+            $"The weights take {weights >> 20} MiB and leave no room for caches in {room >> 20} MiB. Use a card with more " +
+            "memory, or several (--device cuda:0,cuda:1).");
     }
 }

@@ -51,9 +51,11 @@ sealed class SplitDevice : IDevice
 
     public ExpertsId Load(in RoutingShape routing, float[] corrections, ActivationKind activation, IReadOnlyList<Expert> experts)
     {
-        Expert[] own = [.. experts.Select(e => new Expert([.. e.In.Select(l => _linears[l.Index].Id)], _linears[e.Out.Index].Id))];
+        Expert[] own = [.. experts.Select(e => new Expert([.. e.In.Select(Own)], Own(e.Out)))];
         _experts.Add((_loading, Loading.Load(routing, corrections, activation, own)));
         return new(_experts.Count - 1);
+
+        LinearId Own(LinearId linear) => _linears[linear.Index].Id;
     }
 
     public BufferId Allocate(int width)
@@ -105,7 +107,8 @@ sealed class SplitDevice : IDevice
 
     public void Clip(float limit, params ReadOnlySpan<BufferId> buffers) => Together(buffers).Clip(limit, buffers);
 
-    public void Rotate(in Rotation rotation, params ReadOnlySpan<BufferId> buffers) => Together(buffers).Rotate(rotation, buffers);
+    public void Rotate(in Rotation rotation, params ReadOnlySpan<BufferId> buffers) =>
+        Together(buffers).Rotate(rotation, buffers);
 
     public void WriteKv(int layer, BufferId keys, BufferId values)
     {

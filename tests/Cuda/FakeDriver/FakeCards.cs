@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace Hearth.Cuda.Tests;
 
-/// <summary>Two cards that are none: the fake driver in the place of the real one, for the whole of a test process. All that src/Cuda
-/// does is done, and the kernels run in the emulator.</summary>
+/// <summary>Two cards that are none: the fake driver in the place of the real one, for the whole of a test process. All that
+/// src/Cuda does is done, and the kernels run in the emulator.</summary>
 static class FakeCards
 {
     static readonly Lazy<string> _folder = new(Prepare);
@@ -21,8 +21,11 @@ static class FakeCards
     }
 
     /// <summary>What the fake driver has counted: launches, graph_launches, compilations.</summary>
-    public static unsafe long Count(string what) =>
-        ((delegate* unmanaged<long>)NativeLibrary.GetExport(NativeLibrary.Load(Path.Combine(Folder, "libcuda.so.1")), $"fake_{what}"))();
+    public static unsafe long Count(string what)
+    {
+        var library = NativeLibrary.Load(Path.Combine(Folder, "libcuda.so.1"));
+        return ((delegate* unmanaged<long>)NativeLibrary.GetExport(library, $"fake_{what}"))();
+    }
 
     static string Prepare()
     {
