@@ -28,7 +28,7 @@ public sealed record ModelReport(
 
     static CacheSize SizeOf(KvLayout shape, DType type)
     {
-        var layout = new KvLayout(shape.Layers, shape.KvHeads, shape.HeadDim, type);
+        var layout = new KvLayout(shape.Layers, shape.KvHeads, shape.HeadDim, type, shape.ValueDim);
         return new CacheSize(type.ToString().ToLowerInvariant(), KvLayout.BlockTokens, layout.BlockBytes, layout.ExportBytes(1),
             KvInt8.Bytes(layout, 1));
     }

@@ -15,9 +15,16 @@ static class Limits
         internal const int MergesMax = 1 << 21;
         internal const int AddedTokensMax = 1 << 17;
         internal const int TokenCharactersMax = 4096;
+
+        /// <summary>Longest piece of a tokenizer.model, whose merges are found by trying every way to cut it.</summary>
+        internal const int PieceCharactersMax = 512;
+        internal const int PaddedLengthMax = 1 << 20;
         internal const int StepsMax = 32;
         internal const int StepDepthMax = 8;
         internal const int PatternCharactersMax = 4096;
+
+        /// <summary>Largest compiled table of replacements, in base64; those in use have about 400,000 characters.</summary>
+        internal const int CharsmapCharactersMax = 8 << 20;
 
         /// <summary>How long a text may become when a file's steps rewrite it.</summary>
         internal const int NormalizedCharactersMax = 1 << 24;

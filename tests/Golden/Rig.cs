@@ -88,11 +88,12 @@ sealed class Rig : IDisposable
 
     public int Best(ReadOnlySpan<float> logits) => Argmax.Of(_context, logits);
 
-    /// <summary>A layer's keys or values as the reference stores them, [kvHeads, positions, headDim].</summary>
+    /// <summary>A layer's keys or values as the reference stores them, [kvHeads, positions, dim].</summary>
     public (int Heads, float[] Numbers) Cache(Sequence sequence, int layer, bool keys)
     {
         var (layout, length) = (Model.KvLayout, sequence.Length);
-        var result = new float[layout.KvHeads * length * layout.HeadDim];
+        var dim = keys ? layout.HeadDim : layout.ValueDim;
+        var result = new float[layout.KvHeads * length * dim];
         for (var from = 0; from < length; from += KvLayout.BlockTokens)
         {
             var count = Math.Min(KvLayout.BlockTokens, length - from);
@@ -101,13 +102,13 @@ sealed class Rig : IDisposable
             var all = MemoryMarshal.Cast<byte, float>(bytes);
             for (var head = 0; head < layout.KvHeads; head++)
             {
-                var size = layout.HeadDim * count;
-                var part = all.Slice(((layer * layout.KvHeads + head) * 2 + (keys ? 0 : 1)) * size, size);
+                var start = (layer * layout.KvHeads + head) * (layout.HeadDim + layout.ValueDim) * count;
+                var part = all.Slice(start + (keys ? 0 : layout.HeadDim * count), dim * count);
                 for (var i = 0; i < part.Length; i++)
                 {
-                    // Keys lie [headDim][positions], values [positions][headDim].
-                    var (position, d) = keys ? (i % count, i / count) : (i / layout.HeadDim, i % layout.HeadDim);
-                    result[(head * length + from + position) * layout.HeadDim + d] = part[i];
+                    // Keys lie [headDim][positions], values [positions][valueDim].
+                    var (position, d) = keys ? (i % count, i / count) : (i / dim, i % dim);
+                    result[(head * length + from + position) * dim + d] = part[i];
                 }
             }
         }

@@ -149,7 +149,7 @@ public class ElementwiseTests
     {
         for (var i = 0; i < x.Length; i++)
         {
-            Assert.Equal(expected(x[i]), y[i], 1e-6 + 2e-7 * Math.Abs(x[i]));
+            Assert.Equal(expected(x[i]), y[i], 1e-6 + 2e-7 * Math.Max(Math.Abs(x[i]), Math.Abs(expected(x[i]))));
         }
     }
 }

@@ -18,6 +18,10 @@ static class GoldenFolder
         return path;
     }
 
+    /// <summary>The cases of one kind: each is a folder.</summary>
+    internal static IEnumerable<string> Names(string kind)
+        => Directory.EnumerateDirectories(PathOf(kind)).Select(folder => Path.GetFileName(folder)!).Order();
+
     internal static JsonDocument Json(params string[] parts) => JsonDocument.Parse(File.ReadAllBytes(PathOf(parts)));
 
     static string RepositoryRoot([CallerFilePath] string thisFile = "")

@@ -47,13 +47,28 @@ sealed class DecoderParts
         var id = _device.Load(new AttentionSpec(_spec.Heads, _spec.AttentionScale, part.Window, _spec.AttentionCap,
             Slopes: _spec.Slopes));
         return new(Load(norms.Before), Load(norms.Result), Load(norms.After), Load(a.Query), Load(a.Key), Load(a.Value),
-            Load(a.QueryNorm), Load(a.KeyNorm), id, Load(a.Out));
+            Load(a.QueryNorm), Load(a.KeyNorm), id, Load(a.Out))
+        {
+            Latent = a.Latent is { } latent ? LoadLatent(latent) : null,
+        };
     }
+
+    Latent LoadLatent(LatentWeights w) => new(
+        Load(w.Query),
+        Load(w.QueryNorm),
+        w.Query is { } query ? Buffer(query.Weights.Rows, 2) : null,
+        Load(w.Kv),
+        Load(w.KvNorm)!.Value,
+        Buffer(w.Kv.Weights.Rows, 3),
+        Load(w.Rope),
+        Load(w.RopeToKeys),
+        Buffer(w.Rope.Weights.Rows, 4));
 
     Mlp LoadMlp(MlpPart part, LayerWeights w)
     {
         var norms = w.MlpNorms;
-        var mlp = new Mlp(Load(norms.Before), Load(norms.Result), Load(norms.After), w.Dense is { } dense ? LoadDense(dense) : null);
+        var beside = w.Dense is { } dense ? LoadDense(dense) : null;
+        var mlp = new Mlp(Load(norms.Before), Load(norms.Result), Load(norms.After), beside);
         if (w.Experts is not { } experts)
             return mlp;
         return mlp with
@@ -97,7 +112,21 @@ sealed class DecoderParts
         NormId? QueryNorm,
         NormId? KeyNorm,
         AttentionId Id,
-        LinearId Out);
+        LinearId Out)
+    {
+        public Latent? Latent { get; init; }
+    }
+
+    public sealed record Latent(
+        LinearId? Query,
+        NormId? QueryNorm,
+        BufferId? Queries,
+        LinearId Kv,
+        NormId KvNorm,
+        BufferId Kvs,
+        LinearId Rope,
+        LinearId RopeToKeys,
+        BufferId Ropes);
 
     public sealed record Mlp(NormId? Before, NormId? Result, NormId? After, Dense? Dense)
     {

@@ -20,8 +20,8 @@ sealed class DecoderRunner : IModelRunner
         _parts = new DecoderParts(spec, weights, device);
         _angles = new RopeAngles(spec.Ropes, device.RowsMax);
         (_x, _normed, _result) = (device.Allocate(spec.Width), device.Allocate(spec.Width), device.Allocate(spec.Width));
-        (_query, _attended) = (device.Allocate(spec.QueryWidth), device.Allocate(spec.QueryWidth));
-        (_key, _value) = (device.Allocate(spec.KvWidth), device.Allocate(spec.KvWidth));
+        (_query, _attended) = (device.Allocate(spec.QueryWidth), device.Allocate(spec.AttendedWidth));
+        (_key, _value) = (device.Allocate(spec.KeyWidth), device.Allocate(spec.ValueWidth));
     }
 
     public int VocabularySize => _spec.VocabularySize;
@@ -90,6 +90,12 @@ sealed class DecoderRunner : IModelRunner
     {
         var (spec, part) = (_spec.Layers[index].Attention, _parts.Layers[index].Attention);
         var source = Normed(part.Before, _x);
+        if (part.Latent is { } latent)
+        {
+            FromLatents(latent, part, source, _angles.Rotation(spec.Rope!.Value, _spec.HeadDim));
+            _device.WriteKv(index, _key, _value);
+            return;
+        }
         _device.Project(source, new(part.Query, _query), new(part.Key, _key), new(part.Value, _value));
         if (part.QueryNorm is { } queryNorm)
             _device.Norm(queryNorm, _query, _query);
@@ -100,6 +106,24 @@ sealed class DecoderRunner : IModelRunner
         if (spec.Rope is { } rope)
             _device.Rotate(_angles.Rotation(rope, _spec.HeadDim), _query, _key);
         _device.WriteKv(index, _key, _value);
+    }
+
+    void FromLatents(DecoderParts.Latent latent, DecoderParts.Attention part, BufferId source, Rotation rotation)
+    {
+        _device.Project(source, new(latent.Kv, latent.Kvs), new(latent.Rope, latent.Ropes));
+        _device.Norm(latent.KvNorm, latent.Kvs, latent.Kvs);
+        _device.Rotate(rotation with { HeadDim = rotation.Dim, First = 0 }, latent.Ropes);
+        _device.Project(latent.Kvs, new(part.Key, _key), new(part.Value, _value));
+        _device.Project(latent.Ropes, new Projection(latent.RopeToKeys, _key, Accumulate: true));
+        if (latent.Query is { } narrow)
+        {
+            _device.Project(source, new Projection(narrow, latent.Queries!.Value));
+            source = latent.Queries.Value;
+            if (latent.QueryNorm is { } norm)
+                _device.Norm(norm, source, source);
+        }
+        _device.Project(source, new Projection(part.Query, _query));
+        _device.Rotate(rotation, _query);
     }
 
     void Rest(int index)

@@ -4,7 +4,20 @@ using Hearth.Kernels;
 namespace Hearth.Engine.Models;
 
 sealed record AttentionWeights(
-    LinearWeights Query, LinearWeights Key, LinearWeights Value, NormWeights? QueryNorm, NormWeights? KeyNorm, LinearWeights Out);
+    LinearWeights Query, LinearWeights Key, LinearWeights Value, NormWeights? QueryNorm, NormWeights? KeyNorm, LinearWeights Out)
+{
+    public LatentWeights? Latent { get; init; }
+}
+
+/// <param name="Rope">From the stream to the numbers of the key that turn.</param>
+/// <param name="RopeToKeys">From those to every head of the keys.</param>
+sealed record LatentWeights(
+    LinearWeights? Query,
+    NormWeights? QueryNorm,
+    LinearWeights Kv,
+    NormWeights KvNorm,
+    LinearWeights Rope,
+    LinearWeights RopeToKeys);
 
 sealed record MlpWeights(int Width, LinearWeights[] In, LinearWeights Out);
 
@@ -75,11 +88,13 @@ sealed class DecoderWeights : IDisposable
 
     AttentionWeights Attention(AttentionPart part)
     {
+        var output = _reader.Linear(part.Out, _spec.AttendedWidth);
+        if (part.Latent is { } latent)
+            return new LatentReader(_reader, _spec, latent).Read(output);
         var qkv = part is { FusedByHead: true, Qkv: [var fused] }
             ? ByHead(_reader.Linear(fused, _spec.Width))
-            : _reader.Parts(part.Qkv, _spec.Width, _spec.QueryWidth, _spec.KvWidth, _spec.KvWidth);
-        return new(qkv[0], qkv[1], qkv[2], Norm(part.QueryNorm, _spec.QueryWidth), Norm(part.KeyNorm, _spec.KvWidth),
-            _reader.Linear(part.Out, _spec.QueryWidth));
+            : _reader.Parts(part.Qkv, _spec.Width, _spec.QueryWidth, _spec.KeyWidth, _spec.ValueWidth);
+        return new(qkv[0], qkv[1], qkv[2], Norm(part.QueryNorm, _spec.QueryWidth), Norm(part.KeyNorm, _spec.KeyWidth), output);
     }
 
     /// <summary>From [KvHeads][queries of the group, key, value][HeadDim] rows to three maps.</summary>

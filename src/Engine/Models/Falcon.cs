@@ -2,7 +2,8 @@ using Hearth.Engine.Checkpoints;
 
 namespace Hearth.Engine.Models;
 
-/// <summary>Falcon in its three forms: the first with one key and value for all heads, the later ones with groups, the RW ones with ALiBi.</summary>
+/// <summary>Falcon in its three forms: the first with one key and value for all heads, the later ones with groups, the RW ones
+/// with ALiBi.</summary>
 static class Falcon
 {
     public static ModelSpec Describe(Checkpoint checkpoint)
@@ -31,7 +32,10 @@ static class Falcon
             Slopes = slopes,
             Ropes = alibi ? [] : [RopeSpec.Read(config, dim, positions)],
             Activation = config.Activation("activation", "gelu"),
-            Layers = [.. Enumerable.Range(0, config.Layers()).Select(i => Layer(config, norm, $"transformer.h.{i}", kvHeads, dim))],
+            Layers =
+            [
+                .. Enumerable.Range(0, config.Layers()).Select(i => Layer(config, norm, $"transformer.h.{i}", kvHeads, dim)),
+            ],
             Embedding = "transformer.word_embeddings",
             FinalNorm = norm.At("transformer.ln_f"),
             Head = new(config.Bool("tie_word_embeddings", true) ? "transformer.word_embeddings" : "lm_head", config.Vocabulary()),

@@ -11,6 +11,7 @@ static class Family
         ["bloom"] = Bloom.Describe,
         ["cohere"] = Cohere.Describe,
         ["cohere2"] = Cohere2.Describe,
+        ["deepseek_v3"] = DeepSeekV3.Describe,
         ["falcon"] = Falcon.Describe,
         ["gemma"] = Gemma.Describe,
         ["gemma2"] = Gemma2.Describe,

@@ -2,7 +2,8 @@ using Hearth.Engine.Checkpoints;
 
 namespace Hearth.Engine.Models;
 
-/// <summary>GPT-2: learned positions, layer norms, one fused projection for query, key and value, weights stored transposed.</summary>
+/// <summary>GPT-2: learned positions, layer norms, one fused projection for query, key and value, weights stored
+/// transposed.</summary>
 static class Gpt2
 {
     public static ModelSpec Describe(Checkpoint checkpoint)

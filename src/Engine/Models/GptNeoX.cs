@@ -2,7 +2,8 @@ using Hearth.Engine.Checkpoints;
 
 namespace Hearth.Engine.Models;
 
-/// <summary>GPT-NeoX and Pythia: query, key and value fused by head, part of a head turns, most with attention and MLP side by side.</summary>
+/// <summary>GPT-NeoX and Pythia: query, key and value fused by head, part of a head turns, most with attention and MLP side by
+/// side.</summary>
 static class GptNeoX
 {
     public static ModelSpec Describe(Checkpoint checkpoint)

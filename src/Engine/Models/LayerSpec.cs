@@ -13,12 +13,15 @@ sealed record LayerSpec(AttentionPart Attention, MlpPart Mlp, bool Parallel = fa
 /// <param name="After">The stream, after the part was added.</param>
 sealed record NormPlaces(NormSpec? Before = null, NormSpec? Result = null, NormSpec? After = null);
 
-/// <param name="Qkv">Projections that give query, key and value: three, or one that is fused.</param>
+/// <param name="Qkv">Projections that give query, key and value: three, or one that is fused; none if they come from
+/// latents.</param>
 sealed record AttentionPart(NormPlaces Norms, LinearSpec[] Qkv, LinearSpec Out)
 {
     /// <summary>A fused projection has, for each KV head, its queries, its key and its value; else all queries, all keys, all
     /// values.</summary>
     public bool FusedByHead { get; init; }
+
+    public LatentSpec? Latent { get; init; }
 
     /// <summary>Positions that a query sees, itself included; 0 for all.</summary>
     public int Window { get; init; }
@@ -31,6 +34,23 @@ sealed record AttentionPart(NormPlaces Norms, LinearSpec[] Qkv, LinearSpec Out)
     /// <summary>Queries, keys and values are cut to [-Clip, Clip]; 0 for not.</summary>
     public float Clip { get; init; }
 }
+
+/// <summary>Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434): queries, keys and values are widened from narrow
+/// latents. The last RopeDim numbers of a head turn; all heads share those of the key.</summary>
+/// <param name="QueryUp">[heads][HeadDim], from the latent, or from the stream if there is no QueryDown.</param>
+/// <param name="KvDown">KvRank rows of the latent, then RopeDim of the key.</param>
+/// <param name="KvUp">[heads][HeadDim - RopeDim of the key, then the value].</param>
+/// <param name="Interleaved">The numbers that turn are stored in pairs, and cached in halves.</param>
+sealed record LatentSpec(
+    LinearSpec? QueryDown,
+    NormSpec? QueryNorm,
+    LinearSpec QueryUp,
+    LinearSpec KvDown,
+    NormSpec KvNorm,
+    LinearSpec KvUp,
+    int KvRank,
+    int RopeDim,
+    bool Interleaved);
 
 /// <summary>A dense MLP, a mixture of experts, or both side by side.</summary>
 /// <param name="DenseGate">[1, Width]: its sigmoid weighs the dense MLP.</param>

@@ -22,7 +22,8 @@ sealed record LlamaShape
     public int Heads { get; }
     public int Layers { get; }
     public int KvHeads { get; }
-    public int HeadDim { get; }
+    public int HeadDim { get; init; }
+    public int? ValueDim { get; init; }
     public int PositionsMax { get; }
 
     /// <summary>The flavour of the layers' norms.</summary>
@@ -56,6 +57,9 @@ sealed record LlamaShape
     public Func<string, (NormSpec Query, NormSpec Key)>? QueryKeyNorms { get; init; }
     public float Clip { get; init; }
 
+    /// <summary>Latent attention, by the prefix of the layer's attention.</summary>
+    public Func<string, LatentSpec>? Latent { get; init; }
+
     /// <summary>A layer's norms by its prefix: attention's and the MLP's.</summary>
     public Func<string, (NormPlaces Attention, NormPlaces Mlp)>? Places { get; init; }
 
@@ -83,6 +87,7 @@ sealed record LlamaShape
             Heads = Heads,
             KvHeads = KvHeads,
             HeadDim = HeadDim,
+            ValueDim = ValueDim,
             AttentionScale = 1 / MathF.Sqrt(HeadDim),
             Ropes = [rope],
             Activation = _config.Activation(ActivationField, Activation),
@@ -97,11 +102,13 @@ sealed record LlamaShape
     public NormSpec At(string name) => Norm.At(name);
 
     /// <summary>Norms of that flavour over each head of queries and keys, by their names below the attention.</summary>
-    public Func<string, (NormSpec, NormSpec)> NormsByHead(string query, string key, GroupWeights weights = GroupWeights.Shared) =>
+    public Func<string, (NormSpec, NormSpec)> NormsByHead(
+        string query, string key, GroupWeights weights = GroupWeights.Shared) =>
         at => (Norm.ByHead($"{at}.{query}", Heads, weights), Norm.ByHead($"{at}.{key}", KvHeads, weights));
 
     /// <summary>Norms over whole queries and keys.</summary>
-    public Func<string, (NormSpec, NormSpec)> NormsOfAll(string query, string key) => at => (At($"{at}.{query}"), At($"{at}.{key}"));
+    public Func<string, (NormSpec, NormSpec)> NormsOfAll(string query, string key) =>
+        at => (At($"{at}.{query}"), At($"{at}.{key}"));
 
     /// <summary>Experts with an MLP's names, each below its number, behind a router named gate.</summary>
     public ExpertsSpec ExpertsAt(string at, RoutingShape routing, int width) => new(routing, new($"{at}.gate", routing.Experts),
@@ -109,7 +116,7 @@ sealed record LlamaShape
 
     public MlpSpec Mlp(string at, int width, bool bias = false) => new(
         width,
-        FusedMlp ? [new($"{at}.{MlpIn[0]}", 2 * width, bias)] : [.. MlpIn.Select(name => new LinearSpec($"{at}.{name}", width, bias))],
+        [.. MlpIn.Select(name => new LinearSpec($"{at}.{name}", FusedMlp ? 2 * width : width, bias))],
         new($"{at}.{MlpOut}", Width, bias));
 
     LayerSpec Layer(int index)
@@ -134,6 +141,7 @@ sealed record LlamaShape
             Window = Window(index),
             Rope = Rope(index),
             Clip = Clip,
+            Latent = Latent?.Invoke(at),
             QueryNorm = qkNorms?.Query,
             KeyNorm = qkNorms?.Key,
         };

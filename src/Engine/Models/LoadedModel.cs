@@ -76,7 +76,7 @@ public sealed class LoadedModel : IDisposable
             using var context = new KernelContext(options.Threads);
             weights = new DecoderWeights(checkpoint, spec, context);
             spec = Shorten(spec, options.ContextLength);
-            var layout = new KvLayout(spec.Layers.Count, spec.KvHeads, spec.HeadDim, options.KvType);
+            var layout = new KvLayout(spec.Layers.Count, spec.KvHeads, spec.HeadDim, options.KvType, spec.ValueDim);
             var content = options.HeadersOnly
                 ? "" : Fingerprint.Of(checkpoint, context.Threads, options.Progress, cancellationToken);
             var card = new ModelCard

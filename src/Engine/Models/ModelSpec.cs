@@ -19,7 +19,12 @@ sealed record ModelSpec
 
     /// <summary>Heads of keys and values: a divisor of Heads.</summary>
     public required int KvHeads { get; init; }
+
+    /// <summary>Width of a head of queries and keys.</summary>
     public required int HeadDim { get; init; }
+
+    /// <summary>Width of a head of values, if it is another.</summary>
+    public int? ValueDim { get; init; }
 
     /// <summary>Factor of the scores, usually 1 / sqrt(HeadDim).</summary>
     public required float AttentionScale { get; init; }
@@ -72,6 +77,10 @@ sealed record ModelSpec
     public float LogitCap { get; init; }
 
     public int QueryWidth => Heads * HeadDim;
-    public int KvWidth => KvHeads * HeadDim;
+    public int KeyWidth => KvHeads * HeadDim;
+    public int ValueWidth => KvHeads * (ValueDim ?? HeadDim);
+
+    /// <summary>What attention gives.</summary>
+    public int AttendedWidth => Heads * (ValueDim ?? HeadDim);
     public int TableWidth => EmbeddingWidth ?? Width;
 }

@@ -11,12 +11,16 @@ static class Mpt
         var config = checkpoint.Config;
         var (width, heads) = (config.Width("d_model"), config.Heads("n_heads"));
         var dim = config.HeadDim(width, heads, "n_heads");
-        var (attention, norm) = (config.Section("attn_config"), new NormSpec(NormKind.Layer, config.Epsilon("layer_norm_epsilon", 1e-5)));
+        var norm = new NormSpec(NormKind.Layer, config.Epsilon("layer_norm_epsilon", 1e-5));
+        var attention = config.Section("attn_config");
         var clip = attention?.Cap("clip_qkv") ?? 0;
         // As in the reference, whatever expansion_ratio says.
         var mlp = 4 * width;
         LayerSpec Layer(string at) => new(
-            new(new(norm.At($"{at}.norm_1")), [new($"{at}.attn.Wqkv", 3 * width)], new($"{at}.attn.out_proj", width)) { Clip = clip },
+            new(new(norm.At($"{at}.norm_1")), [new($"{at}.attn.Wqkv", 3 * width)], new($"{at}.attn.out_proj", width))
+            {
+                Clip = clip,
+            },
             new(new(norm.At($"{at}.norm_2")), new(mlp, [new($"{at}.ffn.up_proj", mlp)], new($"{at}.ffn.down_proj", width))));
         return new ModelSpec
         {

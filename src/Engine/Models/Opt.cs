@@ -2,7 +2,8 @@ using Hearth.Engine.Checkpoints;
 
 namespace Hearth.Engine.Models;
 
-/// <summary>OPT: learned positions that begin at the third row; the 350M form has norms behind each part and narrow embeddings.</summary>
+/// <summary>OPT: learned positions that begin at the third row; the 350M form has norms behind each part and narrow
+/// embeddings.</summary>
 static class Opt
 {
     const int PositionsFirst = 2;

@@ -2,7 +2,8 @@ using Hearth.Engine.Checkpoints;
 
 namespace Hearth.Engine.Models;
 
-/// <summary>StableLM 2: layer norms, a quarter of a head turns; some with norms over heads, or attention and MLP side by side.</summary>
+/// <summary>StableLM 2: layer norms, a quarter of a head turns; some with norms over heads, or attention and MLP side by
+/// side.</summary>
 static class StableLm
 {
     public static ModelSpec Describe(Checkpoint checkpoint)

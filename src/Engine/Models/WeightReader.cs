@@ -74,12 +74,25 @@ sealed class WeightReader(Checkpoint checkpoint, KernelContext context) : IDispo
         return new(spec, weight, spec.Bias ? Groups(spec, width, "bias") : []);
     }
 
-    /// <summary>Rows of a map in another order.</summary>
+    /// <summary>Rows of a map in another order; zeros for -1.</summary>
     public LinearWeights Reorder(LinearWeights linear, int[] rows)
     {
         var copy = Own(new NativeBuffer(linear.Weights.Memory.Length / linear.Weights.Rows * rows.Length));
         return new(GatherRows.Compute(linear.Weights, rows, copy),
-            linear.Bias.Length == 0 ? [] : [.. rows.Select(row => linear.Bias[row])]);
+            linear.Bias.Length == 0 ? [] : [.. rows.Select(row => row < 0 ? 0 : linear.Bias[row])]);
+    }
+
+    /// <summary>A map [rows, columns] of ones and zeros: row i is input <paramref name="inputs"/>[i], or 0 for -1.</summary>
+    public LinearWeights Spread(int[] inputs, int columns)
+    {
+        var copy = Own(new NativeBuffer((long)inputs.Length * columns * sizeof(float)));
+        var ones = copy.AsSpan<float>();
+        for (var row = 0; row < inputs.Length; row++)
+        {
+            if (inputs[row] >= 0)
+                ones[row * columns + inputs[row]] = 1;
+        }
+        return new(new(copy.Memory, DType.F32, inputs.Length, columns), []);
     }
 
     float[] Groups(NormSpec spec, int width, string suffix)

@@ -143,9 +143,9 @@ readonly unsafe struct AttentionTile
         for (var row = 0; row < Rows; row++)
         {
             var (position, member) = Math.DivRem(row, _shape.Group);
-            var target = output + (nint)(RowOf(position) + member) * _shape.Layout.HeadDim;
+            var target = output + (nint)(RowOf(position) + member) * _shape.Layout.ValueDim;
             var values = Running.Values + (nint)row * _shape.ValueStride;
-            _shape.Kernels.Map(MapKind.Scale, values, null, 1 / Running.Sum[row], target, _shape.Layout.HeadDim);
+            _shape.Kernels.Map(MapKind.Scale, values, null, 1 / Running.Sum[row], target, _shape.Layout.ValueDim);
         }
     }
 

@@ -4,7 +4,7 @@ namespace Hearth.Kernels;
 
 /// <summary>
 /// Exported keys and values rounded to 8 bits: every token's key and value of every head has one f32 scale, its largest
-/// magnitude / 127, and headDim signed bytes. Half the bytes of f16, and not exact.
+/// magnitude / 127, and its dimensions as signed bytes. Half the bytes of f16, and not exact.
 /// </summary>
 public static unsafe class KvInt8
 {
@@ -12,16 +12,16 @@ public static unsafe class KvInt8
 
     /// <summary>Bytes of so many tokens of all layers.</summary>
     public static long Bytes(KvLayout layout, int tokens) =>
-        2L * layout.Layers * layout.KvHeads * tokens * (layout.HeadDim + sizeof(float));
+        (long)layout.Layers * layout.KvHeads * tokens * (layout.HeadDim + layout.ValueDim + 2 * sizeof(float));
 
     /// <summary>Reads what <see cref="KvPool.Export"/> wrote of a block and writes, for [layer][kvHead], the keys' scales
-    /// [tokens] and bytes [headDim][tokens], then the values' scales [tokens] and bytes [tokens][headDim].</summary>
+    /// [tokens] and bytes [headDim][tokens], then the values' scales [tokens] and bytes [tokens][valueDim].</summary>
     /// <exception cref="ArgumentException">A span is not as long as the layout says.</exception>
     public static void Quantize(KvLayout layout, int tokens, ReadOnlySpan<byte> exact, Span<byte> target)
     {
         CheckBlock(layout, tokens, exact.Length, target.Length);
-        var scratch = new float[layout.HeadDim * Tokens];
-        var part = layout.HeadDim * tokens;
+        var scratch = new float[Math.Max(layout.HeadDim, layout.ValueDim) * Tokens];
+        var (keys, values) = (layout.HeadDim * tokens, layout.ValueDim * tokens);
         fixed (byte* source = exact, bytes = target)
         fixed (float* x = scratch)
         {
@@ -30,12 +30,12 @@ public static unsafe class KvInt8
             {
                 WidenRows(layout.Type, from, x, layout.HeadDim, tokens);
                 QuantizeKeys(x, layout.HeadDim, tokens, (float*)to, (sbyte*)(to + tokens * sizeof(float)));
-                from += part * layout.Type.Size();
-                to += part + tokens * sizeof(float);
-                KernelSet.Default.Widen(layout.Type, from, x, part);
-                QuantizeValues(x, layout.HeadDim, tokens, (float*)to, (sbyte*)(to + tokens * sizeof(float)));
-                from += part * layout.Type.Size();
-                to += part + tokens * sizeof(float);
+                from += keys * layout.Type.Size();
+                to += keys + tokens * sizeof(float);
+                KernelSet.Default.Widen(layout.Type, from, x, values);
+                QuantizeValues(x, layout.ValueDim, tokens, (float*)to, (sbyte*)(to + tokens * sizeof(float)));
+                from += values * layout.Type.Size();
+                to += values + tokens * sizeof(float);
             }
         }
     }
@@ -45,8 +45,8 @@ public static unsafe class KvInt8
     public static void Dequantize(KvLayout layout, int tokens, ReadOnlySpan<byte> source, Span<byte> exact)
     {
         CheckBlock(layout, tokens, exact.Length, source.Length);
-        var scratch = new float[layout.HeadDim * Tokens];
-        var part = layout.HeadDim * tokens;
+        var scratch = new float[Math.Max(layout.HeadDim, layout.ValueDim) * Tokens];
+        var (keys, values) = (layout.HeadDim * tokens, layout.ValueDim * tokens);
         fixed (byte* bytes = source, target = exact)
         fixed (float* x = scratch)
         {
@@ -58,17 +58,18 @@ public static unsafe class KvInt8
                 {
                     Multiply(quantized + row * tokens, (float*)from, 1, x + row * tokens, tokens);
                 }
-                KernelSet.Default.Narrow(layout.Type, x, to, part);
-                from += part + tokens * sizeof(float);
-                to += part * layout.Type.Size();
+                KernelSet.Default.Narrow(layout.Type, x, to, keys);
+                from += keys + tokens * sizeof(float);
+                to += keys * layout.Type.Size();
                 quantized = (sbyte*)(from + tokens * sizeof(float));
                 for (var row = 0; row < tokens; row++)
                 {
-                    Multiply(quantized + row * layout.HeadDim, (float*)from + row, 0, x + row * layout.HeadDim, layout.HeadDim);
+                    var at = row * layout.ValueDim;
+                    Multiply(quantized + at, (float*)from + row, 0, x + at, layout.ValueDim);
                 }
-                KernelSet.Default.Narrow(layout.Type, x, to, part);
-                from += part + tokens * sizeof(float);
-                to += part * layout.Type.Size();
+                KernelSet.Default.Narrow(layout.Type, x, to, values);
+                from += values + tokens * sizeof(float);
+                to += values * layout.Type.Size();
             }
         }
     }

@@ -9,7 +9,9 @@ public readonly record struct KvLayout
 {
     public const int BlockTokens = 32;
 
-    public KvLayout(int layers, int kvHeads, int headDim, DType type)
+    /// <param name="headDim">Of queries and keys.</param>
+    /// <param name="valueDim">Of values, if it is another.</param>
+    public KvLayout(int layers, int kvHeads, int headDim, DType type, int? valueDim = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(layers, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(kvHeads, 1);
@@ -17,7 +19,9 @@ public readonly record struct KvLayout
         ArgumentOutOfRangeException.ThrowIfGreaterThan(layers, Limits.LayersMax);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(kvHeads, Limits.KvHeadsMax);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(headDim, Limits.HeadDimMax);
-        (Layers, KvHeads, HeadDim, Type) = (layers, kvHeads, headDim, type);
+        ArgumentOutOfRangeException.ThrowIfLessThan(valueDim ?? 1, 1, nameof(valueDim));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(valueDim ?? 1, Limits.HeadDimMax, nameof(valueDim));
+        (Layers, KvHeads, HeadDim, ValueDim, Type) = (layers, kvHeads, headDim, valueDim ?? headDim, type);
         _ = type.Size();
     }
 
@@ -27,11 +31,13 @@ public readonly record struct KvLayout
 
     public int HeadDim { get; }
 
+    public int ValueDim { get; }
+
     public DType Type { get; }
 
-    /// <summary>Elements from one value row to the next: headDim rounded up to two vectors of 512 bits in f32; the padding is
+    /// <summary>Elements from one value row to the next: valueDim rounded up to two vectors of 512 bits in f32; the padding is
     /// zero.</summary>
-    public int ValueStride => (HeadDim + 31) & ~31;
+    public int ValueStride => (ValueDim + 31) & ~31;
 
     public long KeyBytesPerHead => (long)HeadDim * BlockTokens * Type.Size();
 
@@ -46,7 +52,7 @@ public readonly record struct KvLayout
     public long BlockBytes => BlockBytesPerLayer * Layers;
 
     /// <summary>Bytes of <paramref name="tokens"/> positions of all layers when exported: no padding, exact length.</summary>
-    public long ExportBytes(int tokens) => 2L * Layers * KvHeads * HeadDim * tokens * Type.Size();
+    public long ExportBytes(int tokens) => (long)Layers * KvHeads * (HeadDim + ValueDim) * tokens * Type.Size();
 
     /// <summary>Offset of a head's keys in the pool.</summary>
     public long KeyOffset(int block, int layer, int head) =>

@@ -38,7 +38,7 @@ public sealed unsafe class KvPool : IDisposable
 
     /// <summary>
     /// Writes the first <paramref name="tokens"/> positions of all layers, compact: [layer][kvHead] of keys [headDim][tokens],
-    /// then values [tokens][headDim]. The bytes depend on the content and the layout, never on the block.
+    /// then values [tokens][valueDim]. The bytes depend on the content and the layout, never on the block.
     /// </summary>
     /// <param name="target"><see cref="KvLayout.ExportBytes"/> of tokens.</param>
     public void Export(int block, int tokens, Span<byte> target)
@@ -79,7 +79,7 @@ public sealed unsafe class KvPool : IDisposable
             var keys = block + head * Layout.HeadBytes;
             var values = keys + Layout.KeyBytesPerHead;
             compact = Move(keys, KvLayout.BlockTokens * size, compact, tokens * size, Layout.HeadDim, export);
-            compact = Move(values, Layout.ValueStride * size, compact, Layout.HeadDim * size, tokens, export);
+            compact = Move(values, Layout.ValueStride * size, compact, Layout.ValueDim * size, tokens, export);
         }
     }
 

@@ -6,15 +6,15 @@ namespace Hearth.Kernels;
 public static unsafe class KvWrite
 {
     /// <param name="keys">[rows, kvHeads, headDim], rotary embedding already applied.</param>
-    /// <param name="values">[rows, kvHeads, headDim]</param>
+    /// <param name="values">[rows, kvHeads, valueDim]</param>
     /// <param name="tables">The block tables of all sequences, one after the other.</param>
     public static void Compute(KernelContext context, KvPool pool, int layer, ReadOnlySpan<float> keys,
         ReadOnlySpan<float> values, ReadOnlySpan<KvSpan> sequences, ReadOnlySpan<int> tables)
     {
         var layout = pool.Layout;
-        Check.Length(values.Length, keys.Length, nameof(values));
-        BatchCheck.Sequences(sequences, tables, pool, layer,
-            Check.Rows(keys.Length, layout.KvHeads * layout.HeadDim, nameof(keys)));
+        var rows = Check.Rows(keys.Length, layout.KvHeads * layout.HeadDim, nameof(keys));
+        Check.Length(values.Length, (long)rows * layout.KvHeads * layout.ValueDim, nameof(values));
+        BatchCheck.Sequences(sequences, tables, pool, layer, rows);
         fixed (float* pk = keys, pv = values)
         fixed (int* pt = tables)
         {
@@ -39,11 +39,11 @@ public static unsafe class KvWrite
                 BatchCheck.Block(table[entry], pool);
                 for (var head = 0; head < layout.KvHeads; head++)
                 {
-                    var at = ((nint)(sequence.FirstRow + i) * layout.KvHeads + head) * layout.HeadDim;
+                    var at = (nint)(sequence.FirstRow + i) * layout.KvHeads + head;
                     var target = pool.Address + layout.KeyOffset(table[entry], layer, head);
-                    StoreKey(layout, target, slot, keys + at);
-                    kernels.Narrow(layout.Type, values + at,
-                        target + layout.KeyBytesPerHead + (nint)slot * layout.ValueStride * layout.Type.Size(), layout.HeadDim);
+                    StoreKey(layout, target, slot, keys + at * layout.HeadDim);
+                    kernels.Narrow(layout.Type, values + at * layout.ValueDim,
+                        target + layout.KeyBytesPerHead + (nint)slot * layout.ValueStride * layout.Type.Size(), layout.ValueDim);
                 }
             }
         }

@@ -23,19 +23,19 @@ public static unsafe class PagedAttention
     const long SharedWorkMin = 65_536;
 
     /// <param name="queries">[rows, heads, headDim]</param>
-    /// <param name="output">[rows, heads, headDim]; rows of no sequence are left as they were.</param>
+    /// <param name="output">[rows, heads, valueDim]; rows of no sequence are left as they were.</param>
     /// <param name="sequences">The new tokens of each; their keys and values are written already.</param>
     /// <param name="tables">The block tables of all sequences, one after the other.</param>
     public static void Compute(KernelContext context, in AttentionSpec spec, ReadOnlySpan<float> queries, KvPool pool, int layer,
         ReadOnlySpan<KvSpan> sequences, ReadOnlySpan<int> tables, Span<float> output)
     {
         var layout = pool.Layout;
-        Check.Length(output.Length, queries.Length, nameof(output));
         ArgumentOutOfRangeException.ThrowIfLessThan(spec.Heads, 1, nameof(spec));
         ArgumentOutOfRangeException.ThrowIfNotEqual(spec.Heads % layout.KvHeads, 0, nameof(spec));
         ArgumentOutOfRangeException.ThrowIfNegative(spec.Window, nameof(spec));
         Check.Length(spec.Slopes?.Length ?? spec.Heads, spec.Heads, "slopes");
         var rows = Check.Rows(queries.Length, spec.Heads * layout.HeadDim, nameof(queries));
+        Check.Length(output.Length, (long)rows * spec.Heads * layout.ValueDim, nameof(output));
         BatchCheck.Sequences(sequences, tables, pool, layer, rows);
         var shape = new AttentionShape(spec, layout, layer, context.Kernels);
         var plan = AttentionPlan.Make(context, shape, sequences, out var work);

@@ -81,14 +81,18 @@ public static unsafe class Transpose
 /// <summary>For weights whose rows are stored in another order than they are used in: once, at load.</summary>
 public static unsafe class GatherRows
 {
-    /// <summary>Row i of the result is row <paramref name="rows"/>[i] of the source.</summary>
-    /// <param name="target">As many bytes as those rows; must not overlap the source.</param>
+    /// <summary>Row i of the result is row <paramref name="rows"/>[i] of the source, or zeros for -1.</summary>
+    /// <param name="target">As many bytes as those rows, zeros; must not overlap the source.</param>
     /// <returns>target as [rows, columns].</returns>
     public static MatrixView Compute(MatrixView source, ReadOnlySpan<int> rows, NativeBuffer target)
     {
         var result = new MatrixView(target.Memory, source.Type, rows.Length, source.Columns);
         for (var i = 0; i < rows.Length; i++)
         {
+            if (rows[i] == -1)
+            {
+                continue;
+            }
             ArgumentOutOfRangeException.ThrowIfNegative(rows[i], nameof(rows));
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rows[i], source.Rows, nameof(rows));
             Buffer.MemoryCopy(source.Address + rows[i] * source.RowBytes, result.Address + i * result.RowBytes,

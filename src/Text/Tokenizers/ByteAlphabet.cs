@@ -30,6 +30,13 @@ static class ByteAlphabet
     /// <summary>The byte that the character stands for, or -1.</summary>
     internal static int ByteOf(char c) => c < CharactersEnd ? Bytes[c] : -1;
 
+    internal static string Mapped(string text)
+    {
+        var output = new StringBuilder(text.Length);
+        AppendMapped(text, output);
+        return output.ToString();
+    }
+
     /// <summary>The text's UTF-8 bytes, each as its character.</summary>
     internal static void AppendMapped(ReadOnlySpan<char> text, StringBuilder output)
     {

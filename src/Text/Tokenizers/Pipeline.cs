@@ -29,9 +29,10 @@ sealed class Pipeline
         _normalizers = Normalizer.ReadAll(root["normalizer"]);
         _preTokenizers = PreTokenizer.ReadAll(root["pre_tokenizer"]);
         PostProcessor = new(root["post_processor"]);
+        Shape = new(root["truncation"], root["padding"]);
         Decoder = new(root["decoder"]);
 
-        var mapsBytesLast = _preTokenizers is [.., ByteLevelPreTokenizer];
+        var mapsBytesLast = TokenModel.MergesBytes(root["model"]) && _preTokenizers is [.., ByteLevelPreTokenizer];
         if (mapsBytesLast)
         {
             ((ByteLevelPreTokenizer)_preTokenizers[^1]).MapsBytes = false;
@@ -49,6 +50,7 @@ sealed class Pipeline
 
     internal List<AddedToken> AddedTokens { get; }
     internal PostProcessor PostProcessor { get; }
+    internal InputShape Shape { get; }
     internal TokenDecoder Decoder { get; }
     internal TokenModel Model { get; }
 

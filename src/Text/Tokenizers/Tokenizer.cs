@@ -4,7 +4,7 @@ using Hearth.Text.Tokenizers;
 namespace Hearth.Text;
 
 /// <summary>
-/// A model's tokenizer, read from a Hugging Face <c>tokenizer.json</c>. Immutable and safe for use by many threads.
+/// A model's tokenizer, read from a Hugging Face <c>tokenizer.json</c> or a SentencePiece <c>tokenizer.model</c>. Immutable and safe for use by many threads.
 /// </summary>
 public sealed class Tokenizer
 {
@@ -45,14 +45,17 @@ public sealed class Tokenizer
     }
 
     /// <summary>Reads the tokenizer of a checkpoint.</summary>
-    /// <param name="directory">The checkpoint's folder, which holds tokenizer.json and perhaps tokenizer_config.json.</param>
+    /// <param name="directory">
+    /// The checkpoint's folder: it holds tokenizer.json or tokenizer.model (SentencePiece), and perhaps tokenizer_config.json.
+    /// </param>
     /// <exception cref="TokenizerException">A file is missing, broken, too large or uses what is not supported.</exception>
     public static Tokenizer Load(string directory)
     {
-        using var file = JsonFile.Read(Path.Combine(directory, "tokenizer.json"))
-            ?? throw new TokenizerException(
-                Path.Combine(directory, "tokenizer.json"), "", "does not exist; the model's folder must hold its tokenizer");
         using var config = JsonFile.Read(Path.Combine(directory, "tokenizer_config.json"));
+        using var file = JsonFile.Read(Path.Combine(directory, "tokenizer.json"))
+            ?? SentencePieceConverter.Read(Path.Combine(directory, "tokenizer.model"), config?.Root)
+            ?? throw new TokenizerException(Path.Combine(directory, "tokenizer.json"), "",
+                "does not exist, and neither does tokenizer.model; the model's folder must hold its tokenizer");
         return new(new Pipeline(file.Root, config?.Root));
     }
 
@@ -73,6 +76,18 @@ public sealed class Tokenizer
     /// </summary>
     public int[] Encode(IReadOnlyList<TextSegment> segments)
         => Encode(string.Concat(segments.Select(segment => segment.Text)), Trust.Of(segments), addSpecialTokens: false);
+
+    /// <summary>
+    /// Encodes texts, or pairs of texts, as the file's own settings say: with special tokens around them, cut to its greatest
+    /// length, and padded to the longest of them. (transformers overrules the last two unless it is asked for them.)
+    /// </summary>
+    /// <param name="trusted">Whether control tokens in the texts are recognised.</param>
+    /// <exception cref="TokenizerException">The file wants one of a pair cut that is too short for it.</exception>
+    public IReadOnlyList<ModelInput> EncodeInputs(IReadOnlyList<(string Text, string? Second)> texts, bool trusted)
+    {
+        var trust = trusted ? Trust.Everywhere : Trust.Nowhere;
+        return _pipeline.Shape.Pad([.. texts.Select(item => Assemble(item.Text, item.Second, trust))]);
+    }
 
     /// <summary>The text of the ids. Ids outside the vocabulary are left out; bytes that are not UTF-8 become U+FFFD.</summary>
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens)
@@ -119,18 +134,51 @@ public sealed class Tokenizer
     int[] Encode(string text, Trust trust, bool addSpecialTokens)
     {
         var ids = new List<int>(text.Length / 3 + 8);
-        if (addSpecialTokens)
+        if (!addSpecialTokens)
         {
-            ids.AddRange(_pipeline.PostProcessor.Prefix);
+            _pipeline.Encode(WellFormed(text), trust, ids);
+            return [.. ids];
         }
 
-        _pipeline.Encode(WellFormed(text), trust, ids);
-        if (addSpecialTokens)
+        foreach (var part in _pipeline.PostProcessor.Single)
         {
-            ids.AddRange(_pipeline.PostProcessor.Suffix);
+            if (part.Text is null)
+            {
+                ids.Add(part.Id);
+            }
+            else
+            {
+                _pipeline.Encode(WellFormed(text), trust, ids);
+            }
         }
 
         return [.. ids];
+    }
+
+    ModelInput Assemble(string text, string? second, Trust trust)
+    {
+        var template = second is null ? _pipeline.PostProcessor.Single : _pipeline.PostProcessor.Pair;
+        var ids = new List<int>();
+        _pipeline.Encode(WellFormed(text), trust, ids);
+        var secondIds = second is null ? null : new List<int>();
+        if (second is not null)
+        {
+            _pipeline.Encode(WellFormed(second), trust, secondIds!);
+        }
+
+        _pipeline.Shape.Truncate(ids, secondIds, template.Count(part => part.Text is null));
+        var all = new List<int>();
+        var types = new List<int>();
+        var special = new List<bool>();
+        foreach (var part in template)
+        {
+            var more = part.Text switch { null => [part.Id], 0 => ids, _ => secondIds! };
+            all.AddRange(more);
+            types.AddRange(Enumerable.Repeat(part.TypeId, more.Count));
+            special.AddRange(Enumerable.Repeat(part.Text is null, more.Count));
+        }
+
+        return new(all, types, special, [.. Enumerable.Repeat(true, all.Count)]);
     }
 
     /// <summary>The text with a U+FFFD for every lone surrogate, which no UTF-8 can hold.</summary>

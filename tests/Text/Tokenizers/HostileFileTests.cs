@@ -51,7 +51,7 @@ public sealed class HostileFileTests : IDisposable
     [InlineData("\"id\": 4", "\"id\": 2147483647", "added_tokens[0].id")]
     [InlineData("[{\"id\": 4", "[{\"id\": 4, \"content\": \"x\"}, {\"id\": 4", "added_tokens[1].id")]
     [InlineData("\"special\": true", "\"special\": 1", "added_tokens[0].special")]
-    [InlineData("\"BPE\"", "\"Unigram\"", "model.type")]
+    [InlineData("\"BPE\"", "\"Magic\"", "model.type")]
     [InlineData("\"BPE\"", "\"BPE\", \"unk_token\": \"<unk>\"", "model.unk_token")]
     [InlineData("\"BPE\"", "\"BPE\", \"dropout\": 0.1", "model.dropout")]
     [InlineData("{\"type\": \"ByteLevel\"}", "{\"type\": \"Magic\"}", "decoder.type")]

@@ -32,8 +32,8 @@ public sealed class SegmentTests
             Assert.Empty(Controls(tokenizer.Encode([new(userText, IsTemplate: false)])));
         }
 
-        // An unknown character is what '<unk>' is for; everything else special must be asked for.
-        IEnumerable<int> Controls(int[] ids) => ids.Where(id => tokenizer.IsControl(id) && tokenizer.TokenOf(id) != "<unk>");
+        // An unknown character is what the unknown token is for; everything else special must be asked for.
+        IEnumerable<int> Controls(int[] ids) => ids.Where(id => tokenizer.IsControl(id) && tokenizer.TokenOf(id) is not ("<unk>" or "[UNK]"));
     }
 
     [Theory, MemberData(nameof(Names))]

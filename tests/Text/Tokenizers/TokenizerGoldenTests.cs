@@ -6,17 +6,15 @@ namespace Hearth.Text.Tests.Tokenizers;
 /// <summary>Ids and texts against those of the Rust tokenizers library.</summary>
 public sealed class TokenizerGoldenTests
 {
-    public static TheoryData<string> Names => new(
-        "added_token_flags", "bloom_bytelevel", "clip_bpe", "deepseek_bytelevel", "falcon_bytelevel", "gemma_spm",
-        "gpt2_bytelevel", "gpt_neox_bytelevel", "llama2_metaspace_first", "llama2_spm", "llama3_bytelevel", "mistral_v3_spm",
-        "o200k_bytelevel", "phi3_spm", "qwen2_bytelevel", "roberta_bytelevel", "starcoder_bytelevel");
+    public static TheoryData<string> Names => [.. GoldenFolder.Names("tokenizers")];
 
-    public static TheoryData<string> Checkpoints => new("llama3_chat", "mistral_chat", "qwen25_chat");
+    public static TheoryData<string> Checkpoints => [.. GoldenFolder.Names("e2e")];
 
     [Theory, MemberData(nameof(Names))]
-    public void IdsOfEveryTextAreTheReference(string name)
+    public void IdsOfEveryTextAreTheReference(string name) => CompareIds(Open(name), Cases(name));
+
+    internal static void CompareIds(Tokenizer tokenizer, JsonElement cases)
     {
-        var (tokenizer, cases) = Open(name);
         var mismatches = new Mismatches();
         foreach (var item in cases.GetProperty("cases").EnumerateArray())
         {
@@ -31,9 +29,10 @@ public sealed class TokenizerGoldenTests
     }
 
     [Theory, MemberData(nameof(Names))]
-    public void TextOfEveryIdSequenceIsTheReference(string name)
+    public void TextOfEveryIdSequenceIsTheReference(string name) => CompareTexts(Open(name), Cases(name));
+
+    internal static void CompareTexts(Tokenizer tokenizer, JsonElement cases)
     {
-        var (tokenizer, cases) = Open(name);
         var mismatches = new Mismatches();
         foreach (var item in cases.GetProperty("cases").EnumerateArray())
         {
@@ -57,9 +56,10 @@ public sealed class TokenizerGoldenTests
     }
 
     [Theory, MemberData(nameof(Names))]
-    public void EveryPrefixOfAStreamDecodesAsTheReference(string name)
+    public void EveryPrefixOfAStreamDecodesAsTheReference(string name) => CompareStreams(Open(name), Cases(name));
+
+    internal static void CompareStreams(Tokenizer tokenizer, JsonElement cases)
     {
-        var (tokenizer, cases) = Open(name);
         var mismatches = new Mismatches();
         foreach (var item in cases.GetProperty("stream_cases").EnumerateArray())
         {
@@ -67,6 +67,25 @@ public sealed class TokenizerGoldenTests
         }
 
         mismatches.AssertNone(comparedMin: 100);
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void EveryPairOfTextsIsTheReference(string name) => ComparePairs(Open(name), Cases(name));
+
+    internal static void ComparePairs(Tokenizer tokenizer, JsonElement cases)
+    {
+        var mismatches = new Mismatches();
+        foreach (var item in cases.GetProperty("pair_cases").EnumerateArray())
+        {
+            var (first, second) = (item.GetProperty("a").GetString()!, item.GetProperty("b").GetString()!);
+            var input = Assert.Single(tokenizer.EncodeInputs([(first, second)], trusted: true));
+            var what = $"{first} + {second}";
+            mismatches.Compare($"ids of {what}", Ids(item, "ids"), input.Ids);
+            mismatches.Compare($"types of {what}", Ids(item, "type_ids"), input.TypeIds);
+            mismatches.Compare($"special tokens of {what}", Ids(item, "special_tokens_mask"), input.IsSpecial.Select(s => s ? 1 : 0));
+        }
+
+        mismatches.AssertNone(comparedMin: 60);
     }
 
     [Theory, MemberData(nameof(Checkpoints))]
@@ -111,12 +130,13 @@ public sealed class TokenizerGoldenTests
         mismatches.Compare("whole stream", prefixes[ids.Length - 1].GetString()!, streamed + stream.Flush());
     }
 
-    static (Tokenizer Tokenizer, JsonElement Cases) Open(string name)
+    internal static JsonElement Cases(string name)
     {
-        var folder = GoldenFolder.PathOf("tokenizers", name);
         using var document = GoldenFolder.Json("tokenizers", name, "cases.json");
-        return (Tokenizer.Load(folder), document.RootElement.Clone());
+        return document.RootElement.Clone();
     }
+
+    static Tokenizer Open(string name) => Tokenizer.Load(GoldenFolder.PathOf("tokenizers", name));
 
     static int[] Ids(JsonElement item, string member)
         => [.. item.GetProperty(member).EnumerateArray().Select(id => id.GetInt32())];
