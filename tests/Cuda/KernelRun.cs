@@ -53,7 +53,7 @@ static unsafe class KernelRun
         long number => (ulong)number,
         float number => BitConverter.SingleToUInt32Bits(number),
         IOutput output => Own(output.Bytes, output.Initial, owned),
-        Array array => Own(Buffer.ByteLength(array), array, owned),
+        Array array => Own(array.Length * Marshal.SizeOf(array.GetType().GetElementType()!), array, owned),
         _ => throw new ArgumentException($"{argument.GetType()} is no argument of a kernel"),
     };
 

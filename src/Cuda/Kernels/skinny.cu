@@ -107,18 +107,15 @@ template <int tiles, class T> DEV void multiply(const T* weights, const Outputs&
     }
 }
 
-template <class F> DEV void by_rows(int rows, F f)
-{
-    if (rows > 8) {
-        f32 sums[2][4] = {};
-        f(sums);
-    } else {
-        f32 sums[1][4] = {};
-        f(sums);
-    }
-}
-
 struct LinearMap { const void* weights; const f32* bias; f32* target; int n, index; };
+
+template <int tiles, class T>
+DEV void skinny_rows(const LinearMap& map, const Outputs& outputs, const Rows& rows, int first_row, bool accumulate)
+{
+    f32 sums[tiles][4] = {};
+    multiply((const T*)map.weights, outputs, rows, sums);
+    finish(sums, map.bias, map.target + (i64)first_row * map.n, outputs, rows.count, accumulate);
+}
 
 template <class T>
 DEV void skinny(LinearMap a, const LinearMap& b, const LinearMap& c, const f32* source, int k, int rows, int accumulate)
@@ -134,10 +131,10 @@ DEV void skinny(LinearMap a, const LinearMap& b, const LinearMap& c, const f32* 
     }
     Outputs outputs{tile * 16, a.n};
     Rows some{source + (i64)first_row * k, rows - first_row < 16 ? rows - first_row : 16, k};
-    by_rows(some.count, [&](auto& sums) {
-        multiply((const T*)a.weights, outputs, some, sums);
-        finish(sums, a.bias, a.target + (i64)first_row * a.n, outputs, some.count, accumulate >> a.index & 1);
-    });
+    if (some.count > 8)
+        skinny_rows<2, T>(a, outputs, some, first_row, accumulate >> a.index & 1);
+    else
+        skinny_rows<1, T>(a, outputs, some, first_row, accumulate >> a.index & 1);
 }
 
 #define SKINNY(T) \
@@ -256,16 +253,25 @@ DEV void multiply(const Quantized& w, const Outputs& outputs, const Rows& rows, 
     }
 }
 
+template <class Q, int tiles>
+DEV void quantized_rows(const Quantized& w, const f32* bias, f32* target, const Outputs& outputs, const Rows& rows, bool accumulate)
+{
+    f32 sums[tiles][4] = {};
+    multiply<Q>(w, outputs, rows, sums);
+    finish(sums, bias, target, outputs, rows.count, accumulate);
+}
+
 template <class Q>
 DEV void skinny_quantized(const Quantized& w, const f32* bias, f32* target, const f32* source, int n, int k, int rows, int accumulate)
 {
     int first_row = (int)blockIdx.y * 16;
     Outputs outputs{(int)blockIdx.x * 16, n};
     Rows some{source + (i64)first_row * k, rows - first_row < 16 ? rows - first_row : 16, k};
-    by_rows(some.count, [&](auto& sums) {
-        multiply<Q>(w, outputs, some, sums);
-        finish(sums, bias, target + (i64)first_row * n, outputs, some.count, accumulate);
-    });
+    target += (i64)first_row * n;
+    if (some.count > 8)
+        quantized_rows<Q, 2>(w, bias, target, outputs, some, accumulate);
+    else
+        quantized_rows<Q, 1>(w, bias, target, outputs, some, accumulate);
 }
 
 #define SKINNY_QUANTIZED(name, Q) \

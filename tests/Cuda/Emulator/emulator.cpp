@@ -108,7 +108,7 @@ struct Block
     void* scheduler;
     int current;
     int named[16][2];  // arrived, expected
-    bool copies_late;
+    bool late;  // random orders, and copies as late as may be
     const Kernel* kernel;
     void** arguments;
     std::minstd_rand random;
@@ -226,6 +226,10 @@ void run_block()
         order[(size_t)i] = i;
     u32 lane_mask = 0;
     for (bool all_done = false; !all_done;) {
+        if (block.late) {
+            std::shuffle(order.begin(), order.end(), block.random);
+            lane_mask = block.random() >> 8 & 31;
+        }
         bool progress = false;
         all_done = true;
         for (int i : order) {
@@ -241,10 +245,6 @@ void run_block()
         }
         if (!progress && !all_done)
             release_barriers();
-        if (block.random() != block.random.min() && block.copies_late) {
-            std::shuffle(order.begin(), order.end(), block.random);
-            lane_mask = block.random() & 31;
-        }
     }
     for (size_t i = block.objects_end; i < block.dynamic_start; i++)
         if (block.shared_begin()[i] != poison)
@@ -354,7 +354,7 @@ void copy_async(u32 shared, const void* global, int bytes)
         fail("copy_async: %d bytes from %p", bytes, global);
     Copy copy{shared, global, bytes};
     shared_place(shared, 16, 16, "copy_async");
-    if (block.copies_late)
+    if (block.late)
         block.fibers[(size_t)block.current].copies.back().push_back(copy);
     else
         perform(copy);
@@ -388,7 +388,7 @@ std::map<u8*, Allocation>& allocations()
 }
 
 std::mutex allocations_lock;
-constexpr u8 canary = 0xa5;
+constexpr u8 canary = poison;
 
 void describe(u8* address, char* text, size_t length)
 {
@@ -530,7 +530,7 @@ EXPORT int hearth_launch(const char* name, const u32* grid, const u32* threads, 
     block.kernel = &found->second;
     block.arguments = arguments;
     block.random.seed((unsigned)seed);
-    block.copies_late = seed != 0;
+    block.late = seed != 0;
     block.dynamic_bytes = shared;
     block.dynamic_start = (shared_max - shared) & ~(size_t)1023;
     // The handler runs on a fiber's stack, so the signals' mask is restored with the jump.
