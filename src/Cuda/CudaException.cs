@@ -1,13 +1,8 @@
 namespace Hearth.Cuda;
 
 /// <summary>What the card, its driver or its libraries refuse; the message says what to do where there is something.</summary>
-public sealed class CudaException : Exception
+public sealed class CudaException(string message) : Exception(message)
 {
-    public CudaException(string message) : base(message)
-    {
-    }
-
-    public CudaException(string message, Exception inner) : base(message, inner)
-    {
-    }
+    /// <summary>The card's context is lost: only another process can use the card again.</summary>
+    public bool IsFatal { get; init; }
 }

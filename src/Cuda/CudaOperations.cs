@@ -91,6 +91,13 @@ sealed class CudaOperations(CudaStream stream, CudaKernels kernels, int multipro
     public void GatherRows(ulong source, ulong rowIds, ulong target, int rows, int width) =>
         kernels.Of<GatherRowsLaunch>("gather_rows").Launch(stream, rows, new(source, rowIds, target, width));
 
+    /// <summary>The first of the largest of each row, or -1.</summary>
+    public void Argmax(ulong logits, ulong target, int rows, int width)
+    {
+        const int Threads = 1024;
+        kernels.Of<ArgmaxLaunch>("argmax").Launch(stream, (rows, 1, 1), Threads, 0, new(logits, target, width));
+    }
+
     public void Route(int rows, in RouteLaunch route) =>
         kernels.Of<RouteLaunch>("route").Launch(stream, (rows, 1, 1), WarpSize, 0, route);
 

@@ -40,8 +40,8 @@ public static unsafe class CudaSystem
         var info = Describe(ordinal, device, version);
         if (info.Capability < Limits.ComputeCapabilityMin)
         {
-            throw new CudaException($"cuda:{ordinal}, {info.Name}, has compute capability " +
-                $"{info.Capability / 10}.{info.Capability % 10}; needed is 8.0 (Ampere) or newer. Use another card, or --device cpu.");
+            throw new CudaException($"cuda:{ordinal}, {info.Name}, has compute capability {info.Capability / 10}." +
+                $"{info.Capability % 10}; needed is 8.0 (Ampere) or newer. Use another card, or --device cpu.");
         }
         return info;
     }
@@ -97,7 +97,8 @@ public static unsafe class CudaSystem
         Driver.cuDeviceTotalMem_v2(&memory, device).Check();
         return new CudaDeviceInfo(
             ordinal, Marshal.PtrToStringUTF8((nint)text) ?? "",
-            Convert.ToHexStringLower(new ReadOnlySpan<byte>(uuid, UuidLength)), (long)memory, 10 * Attribute(DeviceAttribute.ComputeMajor, device) + Attribute(DeviceAttribute.ComputeMinor, device),
+            Convert.ToHexStringLower(new ReadOnlySpan<byte>(uuid, UuidLength)), (long)memory,
+            10 * Attribute(DeviceAttribute.ComputeMajor, device) + Attribute(DeviceAttribute.ComputeMinor, device),
             Attribute(DeviceAttribute.Multiprocessors, device), Attribute(DeviceAttribute.SharedBytesPerBlockOptIn, device),
             Attribute(DeviceAttribute.L2Bytes, device), version);
     }

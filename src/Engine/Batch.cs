@@ -4,6 +4,7 @@ namespace Hearth.Engine;
 sealed class Batch(int rowsMax, int sequencesMax)
 {
     readonly int[] _tokens = new int[rowsMax];
+    readonly int[] _best = new int[rowsMax];
     readonly BatchSequence[] _sequences = new BatchSequence[sequencesMax];
 
     public int RowsMax => rowsMax;
@@ -13,11 +14,17 @@ sealed class Batch(int rowsMax, int sequencesMax)
     /// <summary>Rows of the logits that the step gives: the sequences' wanted rows in order.</summary>
     public int LogitRows { get; private set; }
 
+    /// <summary>Not the logits are wanted but the most probable ids: they come to <see cref="Best"/>.</summary>
+    public bool WantsBest { get; set; }
+
+    /// <summary>One for each row of logits, -1 where no score is a finite number.</summary>
+    public Span<int> Best => _best.AsSpan(0, LogitRows);
+
     public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Rows);
     public ReadOnlySpan<BatchSequence> Sequences => _sequences.AsSpan(0, Count);
     public int Count { get; private set; }
 
-    public void Clear() => (Rows, LogitRows, Count) = (0, 0, 0);
+    public void Clear() => (Rows, LogitRows, Count, WantsBest) = (0, 0, 0, false);
 
     /// <param name="tokens">The new tokens; their keys and values are written at positions start, start + 1, …</param>
     /// <param name="start">Tokens of the sequence that are in its blocks already.</param>

@@ -1,4 +1,5 @@
 using Hearth.Contracts;
+using Hearth.Cuda;
 using Hearth.Engine.Devices;
 using Hearth.Engine.Memory;
 using Hearth.Engine.Sampling;
@@ -60,6 +61,11 @@ sealed partial class EngineLoop
             {
                 LogStepFailed(e);
                 FailStep(e);
+                if (e is CudaException { IsFatal: true })
+                {
+                    // The card is lost to this process: it ends, and others take over what it held.
+                    throw;
+                }
             }
         }
 
@@ -210,6 +216,22 @@ sealed partial class EngineLoop
             _batch.Add(cache.Tokens.Span.Slice(cache.Computed, count), cache.Computed, cache.Blocks.Memory, wanted);
         }
 
+        _batch.WantsBest = _runner.GivesBest && IsGreedy(plan);
+
+        return true;
+    }
+
+    /// <summary>Whether the most probable id is all that is asked of every sequence.</summary>
+    static bool IsGreedy(ReadOnlySpan<Slice> plan)
+    {
+        foreach (var (sequence, _) in plan)
+        {
+            if (sequence.Request.Logprobs || sequence.Penalties is not null || !Sampler.IsGreedy(sequence.Request.Sampling))
+            {
+                return false;
+            }
+        }
+
         return true;
     }
 
@@ -239,8 +261,7 @@ sealed partial class EngineLoop
                 _memory.Advance(sequence.Cache, sequence.Cache.Computed + count);
                 if (_batch.Sequences[i].LogitCount > 0)
                 {
-                    var row = _batch.Sequences[i].LogitRow * _runner.VocabularySize;
-                    Publish(sequence, _logits.AsSpan(row, _runner.VocabularySize));
+                    Publish(sequence, _batch.Sequences[i].LogitRow);
                 }
             }
 
@@ -249,9 +270,11 @@ sealed partial class EngineLoop
         }
     }
 
-    void Publish(Sequence sequence, Span<float> logits)
+    /// <param name="row">Of the step's logits, or of its best ids.</param>
+    void Publish(Sequence sequence, int row)
     {
         var request = sequence.Request;
+        var logits = _logits.AsSpan(row * _runner.VocabularySize, _runner.VocabularySize);
         if (request.Logprobs)
         {
             logits.CopyTo(_raw);
@@ -260,7 +283,8 @@ sealed partial class EngineLoop
         int token;
         try
         {
-            token = _sampler.Choose(logits, request.Sampling, sequence.Penalties, sequence.Seed, sequence.Known);
+            token = _batch.WantsBest ? Sampler.Chosen(_batch.Best[row])
+                : _sampler.Choose(logits, request.Sampling, sequence.Penalties, sequence.Seed, sequence.Known);
         }
         catch (InvalidOperationException e)
         {

@@ -4,6 +4,7 @@ using Hearth.Engine.Devices;
 using Hearth.Engine.Memory;
 using Hearth.Engine.Models;
 using Hearth.Kernels;
+using Xunit;
 
 namespace Hearth.Golden.Tests;
 
@@ -87,6 +88,19 @@ sealed class Rig : IDisposable
     }
 
     public int Best(ReadOnlySpan<float> logits) => Argmax.Of(_context, logits);
+
+    /// <summary>The id that the device itself chooses after a token.</summary>
+    public int BestAfter(Sequence sequence, int token)
+    {
+        Assert.True(_placement.Runner.GivesBest);
+        while (sequence.Blocks.Count * KvLayout.BlockTokens <= sequence.Length)
+            sequence.Blocks.Add(_free.Pop());
+        _batch.Clear();
+        _batch.Add([token], sequence.Length++, sequence.Blocks.ToArray(), LogitsWanted.Last);
+        _batch.WantsBest = true;
+        _placement.Runner.Run(_batch, []);
+        return _batch.Best[0];
+    }
 
     /// <summary>A layer's keys or values as the reference stores them, [kvHeads, positions, dim].</summary>
     public (int Heads, float[] Numbers) Cache(Sequence sequence, int layer, bool keys)

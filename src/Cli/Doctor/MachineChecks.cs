@@ -15,7 +15,8 @@ sealed partial class MachineChecks(Findings findings, Machine machine)
     const int DistanceMax = 3;
 
     // Read by the program without a flag of their own.
-    static readonly string[] _otherVariables = ["HEARTH_KERNELS", "HEARTH_CUDA_LIB", "HEARTH_HISTORY", StopSignals.ParentVariable];
+    static readonly string[] _otherVariables =
+        ["HEARTH_KERNELS", "HEARTH_CUDA_LIB", "HEARTH_HISTORY", StopSignals.ParentVariable];
 
     public void Processors(int threads)
     {

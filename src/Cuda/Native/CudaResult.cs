@@ -43,10 +43,11 @@ static unsafe class CudaResults
         if (!IsSticky((int)result))
             return new CudaException(text);
         var first = Interlocked.CompareExchange(ref _fault, text, null) ?? text;
-        return new CudaException(first == text
-            ? $"{text} The fault was made by this call or by a kernel before it (CUDA_LAUNCH_BLOCKING=1 tells). " +
-                "The card's context is lost: start the silo again."
-            : $"{text} The card's context was lost before: {first}");
+        var message = first == text
+            ? $"{text} The fault was made by this call or by a kernel before it (CUDA_LAUNCH_BLOCKING=1 tells). The card's " +
+                "context is lost."
+            : $"{text} The card's context was lost before: {first}";
+        return new CudaException(message) { IsFatal = true };
     }
 
     /// <summary>Illegal accesses, timeouts, asserts, hardware and launch failures, and errors of memory.</summary>

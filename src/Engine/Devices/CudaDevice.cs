@@ -92,7 +92,8 @@ sealed class CudaDevice : IDevice
         _step.Begin(batch, cosines, sines, _stream);
         _buffers.Rows = batch.Rows;
         var isRecorded = _options.Graphs && _step.IsDecode && batch.Rows is > 0 and <= Limits.CudaLogitRows;
-        _graphs.Begin(isRecorded ? (batch.Rows, CudaAttention.PartsFor(_step.Spans.LengthMax)) : null, Moves);
+        var parts = CudaAttention.PartsFor(_step.Spans.LengthMax);
+        _graphs.Begin(isRecorded ? new(batch.Rows, parts, batch.WantsBest) : null, Moves);
     }
 
     public void Embed(LinearId table, BufferId target, float scale)
@@ -245,21 +246,51 @@ sealed class CudaDevice : IDevice
 
     public void Logits(BufferId source, LinearId head, float scale, float cap, Span<float> logits)
     {
-        _logits ??= new CudaLogits(_pool.Card, _stream, head.Rows);
+        var results = Results(head);
         for (var from = 0; from < _step.Rows; from += Limits.CudaLogitRows)
         {
             var count = Math.Min(Limits.CudaLogitRows, _step.Rows - from);
             if (!Skips())
             {
-                _products.Multiply(_buffers, source, from, count, [new CudaMap(_linears[head.Index], _logits.Card, false)]);
-                _logits.Download(count);
+                Multiply(source, from, count, head, results);
+                results.Download(count);
             }
-            _graphs.End();
-            _pool.Written.Record(_stream);
-            _stream.Synchronize();
-            _logits.Rows(count).CopyTo(logits[(from * head.Rows)..]);
+            EndStep();
+            results.Rows(count).CopyTo(logits[(from * head.Rows)..]);
         }
         Finish(logits, scale, cap);
+    }
+
+    public bool GivesBest => true;
+
+    public void Best(BufferId source, LinearId head, Span<int> ids)
+    {
+        var results = Results(head);
+        for (var from = 0; from < _step.Rows; from += Limits.CudaLogitRows)
+        {
+            var count = Math.Min(Limits.CudaLogitRows, _step.Rows - from);
+            if (!Skips())
+            {
+                Multiply(source, from, count, head, results);
+                _operations.Argmax(results.Card, results.Ids, count, head.Rows);
+                results.DownloadIds(count);
+            }
+            EndStep();
+            results.BestOf(count).CopyTo(ids[from..]);
+        }
+    }
+
+    CudaLogits Results(LinearId head) => _logits ??= new CudaLogits(_pool.Card, _stream, head.Rows);
+
+    void Multiply(BufferId source, int first, int count, LinearId head, CudaLogits results) =>
+        _products.Multiply(_buffers, source, first, count, [new CudaMap(_linears[head.Index], results.Card, false)]);
+
+    /// <summary>Waits for what was queued, which is recorded or replayed if it can be.</summary>
+    void EndStep()
+    {
+        _graphs.End();
+        _pool.Written.Record(_stream);
+        _stream.Synchronize();
     }
 
     /// <summary>At the beginning of every operation: whether a recording has it already. Another card's may have come

@@ -2,12 +2,17 @@ using Hearth.Cuda;
 
 namespace Hearth.Engine.Devices;
 
+/// <summary>What a recorded step depends on.</summary>
+/// <param name="Parts">That attention is cut in.</param>
+/// <param name="Best">It ends with ids, not with logits.</param>
+readonly record struct CudaStepKind(int Rows, int Parts, bool Best);
+
 /// <summary>Decode steps as graphs. The first step of a kind runs as it is (which loads its kernels and chooses its algorithms),
 /// the second is recorded, all others replay the recording: only the numbers in the step's memory differ.</summary>
 sealed class CudaGraphs(CudaStream stream) : IDisposable
 {
-    readonly Dictionary<(int Rows, int Parts), CudaGraph?> _known = [];
-    (int Rows, int Parts) _kind;
+    readonly Dictionary<CudaStepKind, CudaGraph?> _known = [];
+    CudaStepKind _kind;
     int _moves;
     CudaGraph? _replay;
 
@@ -17,7 +22,7 @@ sealed class CudaGraphs(CudaStream stream) : IDisposable
     /// <summary>Begins a step.</summary>
     /// <param name="kind">Null if it cannot be recorded.</param>
     /// <param name="moves">How often memory moved that recordings name.</param>
-    public void Begin((int Rows, int Parts)? kind, int moves)
+    public void Begin(CudaStepKind? kind, int moves)
     {
         stream.DropCapture();
         _replay = null;

@@ -41,6 +41,9 @@ interface IDevice : IDisposable
     /// <summary>Most rows of a step.</summary>
     int RowsMax { get; }
 
+    /// <summary>Whether <see cref="Best"/> is there.</summary>
+    bool GivesBest => false;
+
     /// <summary>Rows of the step now.</summary>
     int Rows { get; }
 
@@ -123,4 +126,10 @@ interface IDevice : IDisposable
     /// when the logits are there.</summary>
     /// <param name="logits">[rows, head.Rows]</param>
     void Logits(BufferId source, LinearId head, float scale, float cap, Span<float> logits);
+
+    /// <summary>The head over all rows, and the first of the largest of each row's results. Returns when they are
+    /// there.</summary>
+    /// <param name="ids">[rows], -1 where none is a finite number.</param>
+    void Best(BufferId source, LinearId head, Span<int> ids) =>
+        throw new NotSupportedException("this device gives logits");
 }

@@ -163,6 +163,14 @@ sealed class SplitDevice : IDevice
         Changed(part, source).Logits(source, id, scale, cap, logits);
     }
 
+    public bool GivesBest => _parts[^1].Device.GivesBest;
+
+    public void Best(BufferId source, LinearId head, Span<int> ids)
+    {
+        var (part, id) = _linears[head.Index];
+        Changed(part, source).Best(source, id, ids);
+    }
+
     public void Dispose()
     {
         foreach (var part in _parts)

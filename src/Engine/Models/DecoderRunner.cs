@@ -27,6 +27,9 @@ sealed class DecoderRunner : IModelRunner
     public int VocabularySize => _spec.VocabularySize;
     public int ContextLength => _spec.ContextLength;
 
+    // A cap may make two logits equal.
+    public bool GivesBest => _device.GivesBest && _spec is { LogitScale: > 0, LogitCap: 0 };
+
     public void Run(Batch batch, Span<float> logits)
     {
         Check(batch);
@@ -51,7 +54,10 @@ sealed class DecoderRunner : IModelRunner
             _device.Project(last, new Projection(headIn, _parts.Embedded));
             last = _parts.Embedded;
         }
-        _device.Logits(last, _parts.Head, _spec.LogitScale, _spec.LogitCap, logits[..(batch.LogitRows * VocabularySize)]);
+        if (batch.WantsBest)
+            _device.Best(last, _parts.Head, batch.Best);
+        else
+            _device.Logits(last, _parts.Head, _spec.LogitScale, _spec.LogitCap, logits[..(batch.LogitRows * VocabularySize)]);
     }
 
     public void Dispose() => _device.Dispose();

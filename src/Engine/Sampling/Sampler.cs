@@ -16,6 +16,13 @@ sealed class Sampler(int vocabulary)
 
     readonly Candidates _candidates = new(vocabulary);
 
+    /// <summary>Whether the most probable token is taken.</summary>
+    public static bool IsGreedy(SamplingOptions options) => options.Temperature < ColdestTemperature;
+
+    /// <summary>What a device chose.</summary>
+    /// <exception cref="InvalidOperationException">No score is a finite number.</exception>
+    public static int Chosen(int best) => best >= 0 ? best : throw NoScore();
+
     /// <param name="logits">[vocabulary]; overwritten.</param>
     /// <param name="penalties">Null when none apply.</param>
     /// <param name="position">Of the token to choose; it and the seed decide the draw.</param>
@@ -26,10 +33,10 @@ sealed class Sampler(int vocabulary)
         var max = TensorPrimitives.Max((ReadOnlySpan<float>)logits);
         if (!float.IsFinite(max))
         {
-            throw new InvalidOperationException("The model gave no finite score.");
+            throw NoScore();
         }
 
-        if (options.Temperature < ColdestTemperature)
+        if (IsGreedy(options))
         {
             return MemoryMarshal.Cast<float, int>(logits).IndexOf(BitConverter.SingleToInt32Bits(max));
         }
@@ -48,6 +55,8 @@ sealed class Sampler(int vocabulary)
 
         return Draw(draw, max);
     }
+
+    static InvalidOperationException NoScore() => new("The model gave no finite score.");
 
     /// <summary>Fills the candidates with what top_k, top_p and min_p leave.</summary>
     /// <returns>False when no filter is on: every score stays.</returns>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Hearth.Cuda.Tests;
 
@@ -18,9 +19,21 @@ static class FakeCards
     {
         Toolchain.Require();
         Environment.SetEnvironmentVariable("HEARTH_CUDA_LIB", Folder);
+        // Where compiled kernels are kept if nothing is said.
+        Environment.SetEnvironmentVariable("XDG_DATA_HOME", CacheFolder);
     }
 
-    /// <summary>What the fake driver has counted: launches, graph_launches, compilations.</summary>
+    /// <summary>Changes what the fake driver is like: version, capability, memory.</summary>
+    public static unsafe void Set(string what, long value)
+    {
+        var library = NativeLibrary.Load(Path.Combine(Folder, "libcuda.so.1"));
+        fixed (byte* name = Encoding.UTF8.GetBytes(what + '\0'))
+        {
+            ((delegate* unmanaged<byte*, long, void>)NativeLibrary.GetExport(library, "fake_set"))(name, value);
+        }
+    }
+
+    /// <summary>What the fake driver has counted: launches, graph_launches, compilations, searches (for algorithms).</summary>
     public static unsafe long Count(string what)
     {
         var library = NativeLibrary.Load(Path.Combine(Folder, "libcuda.so.1"));

@@ -1,5 +1,6 @@
 // cuBLASLt's product as a loop, with the layouts that src/Cuda asks for checked.
 #include "fake.h"
+#include "kernels.h"
 
 using namespace fake;
 
@@ -99,6 +100,7 @@ EXPORT int cublasLtMatmulAlgoGetHeuristic(void*, Desc* desc, Layout* a, Layout* 
     int wanted, Heuristic* found, int* count)
 {
     *count = 0;
+    fake_counters.searches++;
     if (!fits(desc, a, b, d) || c != d || preference->workspace == 0 || (desc->epilogue == 4 && desc->bias == 0))
         return NotSupported;
     for (int i = 0; i < wanted && i < 3; i++) {

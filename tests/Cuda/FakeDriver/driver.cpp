@@ -70,10 +70,20 @@ static bool is_pinned(const void* p, size_t bytes)
     return holds<size_t>(pinned, (uint64_t)p, bytes, [](const size_t& size) { return size; });
 }
 
-static long number(const char* variable, long otherwise)
+static std::map<std::string, long> numbers;
+
+// What the fake driver is like; a test may change it.
+EXPORT void fake_set(const char* name, long value)
 {
-    const char* text = getenv(variable);
-    return text ? atol(text) : otherwise;
+    std::lock_guard<std::recursive_mutex> lock(gate);
+    numbers[name] = value;
+}
+
+static long number(const char* name, long otherwise)
+{
+    std::lock_guard<std::recursive_mutex> lock(gate);
+    auto found = numbers.find(name);
+    return found == numbers.end() ? otherwise : found->second;
 }
 
 static bool is_capturing()
@@ -97,7 +107,7 @@ static void check_stream(Stream* stream)
 }
 
 // The size of a card's memory, which the tests may make small.
-static size_t memory() { return (size_t)number("FAKE_CUDA_MEMORY", 1L << 32); }
+static size_t memory() { return (size_t)number("memory", 1L << 32); }
 
 }  // namespace fake
 
@@ -110,7 +120,7 @@ EXPORT int cuInit(unsigned flags)
     if (flags != 0)
         return InvalidValue;
     if (devices.empty())
-        for (int i = 0; i < number("FAKE_CUDA_DEVICES", 2); i++)
+        for (int i = 0; i < number("devices", 2); i++)
             devices.push_back(Device{i});
     return devices.empty() ? 100 : Success;
 }
@@ -124,7 +134,7 @@ EXPORT int cuGetErrorString(int result, const char** text)
     *text = result == OutOfMemory ? "out of memory" : "an error of the fake driver";
     return Success;
 }
-EXPORT int cuDriverGetVersion(int* version) { return *version = (int)number("FAKE_CUDA_VERSION", 12040), Success; }
+EXPORT int cuDriverGetVersion(int* version) { return *version = (int)number("version", 12040), Success; }
 EXPORT int cuDeviceGetCount(int* count) { return *count = (int)devices.size(), devices.empty() ? NotInitialized : Success; }
 EXPORT int cuDeviceGet(int* device, int ordinal)
 {
@@ -135,7 +145,7 @@ EXPORT int cuDeviceGetUuid_v2(char* uuid, int device) { return memset(uuid, devi
 EXPORT int cuDeviceTotalMem_v2(size_t* bytes, int) { return *bytes = memory(), Success; }
 EXPORT int cuDeviceGetAttribute(int* value, int attribute, int)
 {
-    int capability = (int)number("FAKE_CUDA_CAPABILITY", 80);
+    int capability = (int)number("capability", 80);
     switch (attribute) {
     case 16: *value = 4; break;
     case 38: *value = 1 << 20; break;

@@ -12,6 +12,7 @@ Counters fake_counters;
 
 EXPORT long fake_launches() { return fake_counters.launches; }
 EXPORT long fake_graph_launches() { return fake_counters.graph_launches; }
+EXPORT long fake_searches() { return fake_counters.searches; }
 EXPORT long fake_compilations() { return fake_counters.compilations; }
 
 size_t Kernel::offset(size_t index) const

@@ -19,5 +19,5 @@ struct Kernel
 const Kernel* find_kernel(const char* name);
 
 // What the tests ask.
-struct Counters { long launches, graph_launches, compilations; };
+struct Counters { long launches, graph_launches, compilations, searches; };
 extern Counters fake_counters;
