@@ -9,10 +9,9 @@ if ! command -v dotnet >/dev/null; then
   exit 1
 fi
 
-# The tests with real processes and faults, and of the CUDA kernels, use these; without them they skip themselves, and say so.
+# The tests with real processes and faults, and those of the CUDA kernels, use these; without them they skip themselves, and say so.
 missing=""
-for need in redis-server:redis-server nft:nftables ip:iproute2 faketime:faketime node:nodejs npm:npm prometheus:prometheus \
-  clang-19:clang-19; do
+for need in redis-server:redis-server nft:nftables ip:iproute2 faketime:faketime node:nodejs npm:npm prometheus:prometheus clang++-19:clang-19; do
   command -v "${need%%:*}" >/dev/null || [ -x "/usr/sbin/${need%%:*}" ] || missing+=" ${need##*:}"
 done
 if [ -n "$missing" ]; then

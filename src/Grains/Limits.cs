@@ -9,7 +9,7 @@ public static class Limits
     /// <summary>Conversations whose caches are written to the store at the same time.</summary>
     public const int SpillsAtOnce = 2;
 
-    /// <summary>Memory that chunks are read into and that is kept for the next ones: so many of a size, up to this size.</summary>
+    /// <summary>Memory that chunks are read into, kept for the next ones: so many of a size, up to this size.</summary>
     public const int ChunkMemoriesKept = 4;
     public const int ChunkMemoryBytesMax = 64 << 20;
 

@@ -24,7 +24,7 @@ public sealed partial class DocumentTests
     [Fact]
     public void TheReferenceDataStaysSmall()
     {
-        const long bytesMax = 25 << 20;
+        const long bytesMax = 32 << 20;
         var bytes = Directory.EnumerateFiles(Path.Combine(Repository.Root, "tests", "golden"), "*", SearchOption.AllDirectories)
             .Sum(path => new FileInfo(path).Length);
         Assert.InRange(bytes, 1, bytesMax);

@@ -109,12 +109,35 @@ public sealed class AttentionTests
             Assert.Equal(Prefill(kv, spec, null, "attend_prefill_bf16", 64), Decode(kv, spec, null, "attend_decode_bf16"));
     }
 
-    static float[] Decode(KvFixture kv, AttentionSpec spec, float[]? slopes, string kernel, int shared = 0)
+    /// <summary>What is written is what KvInt8 and e4m3 make of it, and decoding is the attention of doubles over that.</summary>
+    [Theory]
+    [InlineData("q8", 64, 6, 2)]
+    [InlineData("q8", 80, 2, 1)]
+    [InlineData("q8", 256, 4, 1)]
+    [InlineData("f8", 96, 6, 2)]
+    [InlineData("f8", 128, 20, 1)]
+    public void NarrowKeysAndValuesAreDecoded(string format, int headDim, int heads, int kvHeads)
+    {
+        var kv = new KvFixture("bf16", heads, kvHeads, headDim, _decoding, format == "q8" ? Data.Int8Row : Data.Float8Row);
+        var (keys, values, slots) = kv.Written();
+        var headBytes = 32 * (headDim + kv.ValueStride) + 256;
+        var pool = new Output<byte>(kv.PoolBlocks * KvFixture.Layers * kvHeads * headBytes);
+        KernelRun.Launch($"kv_write_{format}", (slots.Length, 1, 1), 128, 0, keys, values, pool, slots, KvFixture.Layer,
+            KvFixture.Layers, kvHeads, headDim, kv.ValueStride);
+        var shared = 32 * headDim + 1024 + 128 * (headDim + kv.ValueStride);
+        foreach (var spec in Specs.Select(spec => spec with { Heads = heads }))
+        {
+            Data.Near(kv.Expected(spec), Decode(kv, spec, null, $"attend_decode_{format}_{headDim}", shared, pool.Values),
+                4 * Data.Epsilon("bf16"));
+        }
+    }
+
+    static float[] Decode(KvFixture kv, AttentionSpec spec, float[]? slopes, string kernel, int shared = 0, Array? pool = null)
     {
         const int Parts = 3;
         var partials = new Output<float>(kv.Sequences * kv.Heads * Parts * (kv.HeadDim + 2));
         KernelRun.Launch(kernel, (Parts, kv.KvHeads, kv.Sequences), 128, shared,
-            [kv.Queries, Data.Stored(kv.Type, kv.Pool), kv.Spans, kv.Tables, null, partials, Parts, .. kv.Shape(spec, slopes)]);
+            [kv.Queries, pool ?? Data.Stored(kv.Type, kv.Pool), kv.Spans, kv.Tables, null, partials, Parts, .. kv.Shape(spec, slopes)]);
         var target = new Output<float>(kv.Queries.Length);
         KernelRun.Launch("attend_merge", (kv.Heads, kv.Sequences, 1), 128, 0, partials.Values, kv.Spans, null, target, Parts, kv.Heads,
             kv.HeadDim, spec.Window, spec.SinkTokens);

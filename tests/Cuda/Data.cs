@@ -47,6 +47,32 @@ static class Data
         _ => Array.ConvertAll((ushort[])stored, bits => (float)BitConverter.UInt16BitsToHalf(bits)),
     };
 
+    /// <summary>A row rounded as KvInt8 does it.</summary>
+    public static float[] Int8Row(float[] row)
+    {
+        var largest = row.Max(MathF.Abs);
+        return largest == 0 ? row : Array.ConvertAll(row, x => MathF.Round(x * (127 / largest)) * (largest / 127));
+    }
+
+    static readonly float[] _float8 = [.. Enumerable.Range(0, 127).Select(code =>
+        code < 8 ? code / 512f : (1 + code % 8 / 8f) * MathF.Pow(2, code / 8 - 7))];
+
+    /// <summary>A row scaled to e4m3's range and rounded to the nearest, ties to even.</summary>
+    public static float[] Float8Row(float[] row)
+    {
+        var largest = row.Max(MathF.Abs);
+        return largest == 0 ? row : Array.ConvertAll(row, x => MathF.CopySign(Nearest(MathF.Abs(x * (448 / largest))), x) * (largest / 448));
+
+        static float Nearest(float x)
+        {
+            var above = Array.FindIndex(_float8, v => v >= x);
+            if (above <= 0)
+                return above < 0 ? 448 : 0;
+            var (low, high) = (_float8[above - 1], _float8[above]);
+            return x - low < high - x || (x - low == high - x && above % 2 == 1) ? low : high;
+        }
+    }
+
     public static IOutput Output(string type, int length) => type == "f32" ? new Output<float>(length) : new Output<ushort>(length);
 
     public static IOutput Output(string type, Array initial) =>

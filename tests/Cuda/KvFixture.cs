@@ -6,14 +6,16 @@ namespace Hearth.Cuda.Tests;
 /// doubles.</summary>
 sealed class KvFixture
 {
-    const int Layers = 2;
+    public const int Layers = 2;
     public const int Layer = 1;
 
     readonly float[][] _keys, _values;
 
     /// <param name="type">f32, bf16 or f16.</param>
     /// <param name="sequences">Positions of each, the last Rows of them new.</param>
-    public KvFixture(string type, int heads, int kvHeads, int headDim, (int Length, int Rows)[] sequences)
+    /// <param name="stored">What the cache makes of a head's row, if it is narrower than the type.</param>
+    public KvFixture(string type, int heads, int kvHeads, int headDim, (int Length, int Rows)[] sequences,
+        Func<float[], float[]>? stored = null)
     {
         (Type, Heads, KvHeads, HeadDim) = (type, heads, kvHeads, headDim);
         ValueStride = (headDim + 31) & ~31;
@@ -33,6 +35,11 @@ sealed class KvFixture
             _keys[i] = Data.Rounded(type, Data.Normal(10 * i + 1, length * kvHeads * headDim));
             _values[i] = Data.Rounded(type, Data.Normal(10 * i + 2, length * kvHeads * headDim));
             Fill(i, length, table);
+            if (stored != null)
+            {
+                (_keys[i], _values[i]) =
+                    ([.. _keys[i].Chunk(headDim).SelectMany(stored)], [.. _values[i].Chunk(headDim).SelectMany(stored)]);
+            }
             (row, table) = (row + rows, table + blocks[i]);
         }
         Rows = row;
@@ -55,6 +62,22 @@ sealed class KvFixture
 
     /// <summary>Numbers of the cache's type, so that what tensor cores round away is not theirs.</summary>
     public float[] Queries { get; }
+
+    /// <summary>Every position of every sequence: key and value rows before they were stored, and their places.</summary>
+    public (float[] Keys, float[] Values, int[] Slots) Written()
+    {
+        var (keys, values, slots) = (new List<float>(), new List<float>(), new List<int>());
+        for (var i = 0; i < Sequences; i++)
+        {
+            var length = Spans[4 * i + 1] + Spans[4 * i + 2];
+            keys.AddRange(Data.Rounded(Type, Data.Normal(10 * i + 1, length * KvHeads * HeadDim)));
+            values.AddRange(Data.Rounded(Type, Data.Normal(10 * i + 2, length * KvHeads * HeadDim)));
+            slots.AddRange(Enumerable.Range(0, length).Select(p => Tables[Spans[4 * i + 3] + p / 32] * 32 + p % 32));
+        }
+        return ([.. keys], [.. values], [.. slots]);
+    }
+
+    public int PoolBlocks => Pool.Length / (Layers * KvHeads * HeadElements);
 
     public double[] Expected(AttentionSpec spec, float[]? slopes = null)
     {

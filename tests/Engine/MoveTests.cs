@@ -128,13 +128,13 @@ public class MoveTests
         {
             Tokens = spill.Tokens,
             Chunks = spill.Chunks,
-            BeforeRead = async (chunk, cancellation) =>
+            BeforeRead = (chunk, cancellation) =>
             {
-                if (chunk == 1)
-                {
-                    await suspension.CancelAsync();
-                    cancellation.ThrowIfCancellationRequested();
-                }
+                // It is begun when the first one has come, and the second is under way.
+                if (chunk == Limits.RestoreReads)
+                    suspension.Cancel();
+                cancellation.ThrowIfCancellationRequested();
+                return ValueTask.CompletedTask;
             },
         };
         await using var other = new Harness();

@@ -19,6 +19,8 @@ sealed class EditedCheckpoint : IDisposable
     public static EditedCheckpoint WithConfig(string source, string configFile) =>
         new(source, File.ReadAllText(Path.Combine(source, configFile)));
 
+    public static EditedCheckpoint WithText(string source, string config) => new(source, config);
+
     public static EditedCheckpoint With(string source, params ReadOnlySpan<(string Field, int Value)> fields)
     {
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(source, "config.json")))!.AsObject();

@@ -110,8 +110,8 @@ public sealed record TokenRequest
     public CancellationToken Suspension { get; init; }
 }
 
-/// <summary>Reads a conversation's spilled cache. The engine reads a few chunks side by side, checks every one, and uses none that
-/// does not match.</summary>
+/// <summary>Reads a conversation's spilled cache. The engine reads a few chunks side by side, checks every one, and uses none
+/// that does not match.</summary>
 public interface ICacheSpill
 {
     /// <summary>The tokens that the spill covers, from position 0.</summary>

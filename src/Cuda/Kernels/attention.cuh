@@ -89,7 +89,7 @@ struct Softmax
 {
     f32 max[2], sum[2];
 
-    DEV void clear() { max[0] = max[1] = -infinity, sum[0] = sum[1] = 0; }
+    DEV void clear() { max[0] = max[1] = minus_infinity(), sum[0] = sum[1] = 0; }
 };
 
 DEV f32 quad_max(f32 v)
@@ -114,8 +114,8 @@ template <int n, int outputs> DEV void soften(Softmax& state, f32 (&s)[n][4], f3
         for (int j = 0; j < n; j++)
             most = larger(most, larger(s[j][2 * h], s[j][2 * h + 1]));
         most = quad_max(most);
-        // A row that sees nothing yet keeps -infinity, but must not subtract it.
-        f32 shift = most == -infinity ? 0.0f : most * log2_e;
+        // A row that sees nothing yet keeps minus_infinity(), but must not subtract it.
+        f32 shift = most == minus_infinity() ? 0.0f : most * log2_e;
         // Exactly 1 where the maximum stays: keys that a row does not see change nothing.
         keep[h] = state.max[h] == most ? 1.0f : power2((state.max[h] - most) * log2_e);
         state.max[h] = most;

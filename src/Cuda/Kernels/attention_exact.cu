@@ -47,7 +47,7 @@ struct Scores
         f32 s = fused(slope, (f32)(key - position), product * scale);
         if (soft_cap > 0)
             s = soft_cap * hyperbolic_tangent(divide(s, soft_cap));
-        return seen.sees(position, key) ? s : -infinity;
+        return seen.sees(position, key) ? s : minus_infinity();
     }
 };
 
@@ -86,16 +86,16 @@ template <class T> DEV void weigh(const Cache<T>& cache, const Scores& scores, c
         }
 #pragma unroll
         for (int r = 0; r < chunk_rows; r++)
-            chunk.scores[r][i] = r < rows.count ? scores.of(sums[r], rows.slope[r], rows.position[r], key) : -infinity;
+            chunk.scores[r][i] = r < rows.count ? scores.of(sums[r], rows.slope[r], rows.position[r], key) : minus_infinity();
     }
     block_barrier();
     int row = (int)threadIdx.x / warp_size, lane = (int)threadIdx.x % warp_size;
-    f32 max = -infinity, sum = 0;
+    f32 max = minus_infinity(), sum = 0;
     for (int i = lane; i < part_tokens; i += warp_size)
         max = larger(max, chunk.scores[row][i]);
     max = warp_max(max);
     for (int i = lane; i < part_tokens; i += warp_size) {
-        f32 p = max == -infinity ? 0.0f : exponential(chunk.scores[row][i] - max);
+        f32 p = max == minus_infinity() ? 0.0f : exponential(chunk.scores[row][i] - max);
         chunk.scores[row][i] = p;
         sum += p;
     }
@@ -201,7 +201,7 @@ DEV void prefill(const f32* queries, const Cache<T>& cache, const KvSpan& span, 
         f32 max[chunk_rows], sum[chunk_rows] = {}, values[chunk_rows][lane_dims] = {};
 #pragma unroll
         for (int r = 0; r < chunk_rows; r++)
-            max[r] = -infinity;
+            max[r] = minus_infinity();
         for (int part = 0; part * part_tokens <= last; part++) {
             if (!scores.seen.any(span.start + first, last, part * part_tokens, part * part_tokens + part_tokens - 1))
                 continue;
@@ -210,7 +210,7 @@ DEV void prefill(const f32* queries, const Cache<T>& cache, const KvSpan& span, 
             weighted_values(cache, part, part_end(last, part), chunk, some);
 #pragma unroll
             for (int r = 0; r < chunk_rows; r++) {
-                if (chunk.maxima[r] == -infinity)
+                if (chunk.maxima[r] == minus_infinity())
                     continue;
                 f32 most = larger(max[r], chunk.maxima[r]);
                 f32 keep = exponential(max[r] - most), add = exponential(chunk.maxima[r] - most);
@@ -235,7 +235,7 @@ DEV void merge(const f32* partials, const KvSpan& span, f32* target, int parts, 
 {
     int head = (int)blockIdx.x;
     const f32* states = partials + ((i64)blockIdx.y * heads + head) * parts * (width + 2);
-    f32 max = -infinity, sum = 0, values[lane_dims] = {};
+    f32 max = minus_infinity(), sum = 0, values[lane_dims] = {};
     for (int part = 0; part * part_tokens <= span.start; part++) {
         if (!seen.any(span.start, span.start, part * part_tokens, part * part_tokens + part_tokens - 1))
             continue;

@@ -103,7 +103,7 @@ DEV void finish_scores(f32 (&s)[m][tile_keys / 8][4], const Attention& attention
                     int at = key + 8 * j + 2 * t + e;
                     x = plain ? x * attention.scale : attention.score(x, slope, position, at);
                     if (!whole)
-                        x = index < rows.count && attention.seen.sees(position, at) ? x : -infinity;
+                        x = index < rows.count && attention.seen.sees(position, at) ? x : minus_infinity();
                 }
         }
 }

@@ -29,13 +29,13 @@ DEV Best warp_best(Best best)
 // Takes the best of x out of it.
 DEV int take_best(f32* x, int count, int lane)
 {
-    Best best{-infinity, count};
+    Best best{minus_infinity(), count};
     for (int i = lane; i < count; i += warp_size)
         best = better(best, Best{x[i], i});
     best = warp_best(best);
     warp_barrier();
     if (lane == 0 && best.index < count)
-        x[best.index] = -infinity;
+        x[best.index] = minus_infinity();
     warp_barrier();
     return best.index;
 }
@@ -47,7 +47,7 @@ DEV void probabilities(const f32* scores, f32* p, int experts, int lane, bool si
             p[i] = sigmoid(scores[i]);
         return;
     }
-    f32 most = -infinity, sum = 0;
+    f32 most = minus_infinity(), sum = 0;
     for (int i = lane; i < experts; i += warp_size)
         most = larger(most, scores[i]);
     most = warp_max(most);
@@ -65,7 +65,7 @@ DEV void hide_groups(f32* choice, f32* group_scores, int experts, int groups, in
 {
     int size = experts / groups;
     if (lane < groups) {
-        f32 first = -infinity, second = -infinity;
+        f32 first = minus_infinity(), second = minus_infinity();
         for (int i = lane * size; i < (lane + 1) * size; i++) {
             f32 x = choice[i];
             second = x > first ? first : larger(second, x);

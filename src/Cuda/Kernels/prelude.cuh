@@ -91,11 +91,11 @@ DEV f32 larger(f32 a, f32 b) { f32 r; asm("max.f32 %0,%1,%2;" : "=f"(r) : "f"(a)
 DEV u32 pack_bf16(f32 low, f32 high) { u32 r; asm("cvt.rn.bf16x2.f32 %0,%1,%2;" : "=r"(r) : "f"(high), "f"(low)); return r; }
 DEV u32 pack_f16(f32 low, f32 high) { u32 r; asm("cvt.rn.f16x2.f32 %0,%1,%2;" : "=r"(r) : "f"(high), "f"(low)); return r; }
 DEV f32 widen_f16(u16 bits) { f32 r; asm("cvt.f32.f16 %0,%1;" : "=f"(r) : "h"(bits)); return r; }
-// Sums of the two halves.
-DEV u32 add_pairs_bf16(u32 a, u32 b)
+// a b + c in both halves.
+DEV u32 fused_pairs_bf16(u32 a, u32 b, u32 c)
 {
     u32 r;
-    asm("fma.rn.bf16x2 %0,%1,%2,%3;" : "=r"(r) : "r"(a), "r"(0x3f803f80), "r"(b));
+    asm("fma.rn.bf16x2 %0,%1,%2,%3;" : "=r"(r) : "r"(a), "r"(b), "r"(c));
     return r;
 }
 // Picks four of the eight bytes of (a, b) by the selector's nibbles; b holds bytes 4 to 7.
@@ -166,8 +166,9 @@ DEV u64 atomic_add(u64* p, u64 v) { u64 r; asm volatile("atom.add.u64 %0,[%1],%2
 // ---- from here on one text for all ----
 
 constexpr int warp_size = 32;
-constexpr f32 infinity = __builtin_huge_valf();
 constexpr f32 log2_e = 1.4426950408889634f;
+
+DEV f32 minus_infinity() { return from_bits(0xff800000); }
 
 DEV f32 shuffle_xor(f32 v, int mask) { return from_bits(shuffle_xor(bits_of(v), mask)); }
 DEV f32 shuffle(f32 v, int lane) { return from_bits(shuffle(bits_of(v), lane)); }

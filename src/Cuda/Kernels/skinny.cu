@@ -159,7 +159,10 @@ DEV void widen_bytes(u32 q, u32& first, u32& second)
 }
 
 // Pair p of a word of 4-bit numbers as bf16, less `offset` which holds -(128 + zero) twice: 128 + q is 0x4300 | q.
-DEV u32 widen_pair(u32 word, int p, u32 offset) { return add_pairs_bf16((word >> 4 * p & 0x000f000f) | 0x43004300, offset); }
+DEV u32 widen_pair(u32 word, int p, u32 offset)
+{
+    return fused_pairs_bf16((word >> 4 * p & 0x000f000f) | 0x43004300, 0x3f803f80, offset);
+}
 
 // What a lane holds of one group of 32 columns of its two rows: left factors of two products.
 struct Group { u32 left[2][4]; };

@@ -49,8 +49,8 @@ sealed class RestoreJob(
     public string? Reason { get; set; }
 }
 
-/// <summary>Reads, checks and copies spilled chunks beside the engine's thread: some are read while the one before them is checked
-/// and copied. A broken chunk ends a job; what came before it counts.</summary>
+/// <summary>Reads, checks and copies spilled chunks beside the engine's thread: some are read while the one before them is
+/// checked and copied. A broken chunk ends a job; what came before it counts.</summary>
 sealed class Restorer : IAsyncDisposable
 {
     readonly Channel<RestoreJob> _jobs;

@@ -52,7 +52,8 @@ sealed class CachePeer(IPeerNetwork network, string silo, string address, GrainI
     /// <summary>Best effort: what stays is given up when room is needed.</summary>
     public Task DropAsync() => AskAsync(_ask with { Drop = true }, Limits.PullAsk, CancellationToken.None);
 
-    async Task<(PullAnswer Answer, PeerMessage? Blob)?> AskAsync(PullCall ask, TimeSpan limit, CancellationToken cancellationToken)
+    async Task<(PullAnswer Answer, PeerMessage? Blob)?> AskAsync(
+        PullCall ask, TimeSpan limit, CancellationToken cancellationToken)
     {
         try
         {

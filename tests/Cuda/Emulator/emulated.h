@@ -127,9 +127,10 @@ DEV f32 larger(f32 a, f32 b) { return fmaxf(a, b); }
 DEV u32 pack_bf16(f32 low, f32 high) { return emulator::bfloat_bits(low) | (u32)emulator::bfloat_bits(high) << 16; }
 DEV u32 pack_f16(f32 low, f32 high) { return emulator::half_bits(low) | (u32)emulator::half_bits(high) << 16; }
 DEV f32 widen_f16(u16 bits) { return emulator::half_value(bits); }
-DEV u32 add_pairs_bf16(u32 a, u32 b)
+DEV u32 fused_pairs_bf16(u32 a, u32 b, u32 c)
 {
-    return pack_bf16(from_bits(a << 16) + from_bits(b << 16), from_bits(a & 0xffff0000) + from_bits(b & 0xffff0000));
+    return pack_bf16(fused(from_bits(a << 16), from_bits(b << 16), from_bits(c << 16)),
+        fused(from_bits(a & 0xffff0000), from_bits(b & 0xffff0000), from_bits(c & 0xffff0000)));
 }
 DEV u32 pick_bytes(u32 a, u32 b, u32 selector)
 {

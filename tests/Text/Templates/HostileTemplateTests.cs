@@ -6,6 +6,7 @@ namespace Hearth.Text.Tests.Templates;
 
 public sealed class HostileTemplateTests
 {
+    static readonly TimeSpan Allowed = TimeSpan.FromMilliseconds(100);
     const string Sizes = "{% set s = 'ab' * 100000 %}{% set l = range(50000) | list %}";
 
     [Theory]
@@ -54,13 +55,27 @@ public sealed class HostileTemplateTests
     [InlineData("{{ 'x' | slice(999999999) | list }}")]
     [InlineData("{{ 'a\nb' | indent(999999999) }}")]
     [InlineData("{{ {'a': 1} | tojson(indent='x' * 100000) * 100000 }}")]
+    [InlineData("{% set ns = namespace(x='<'|safe) %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x|string %}{% endfor %}")]
+    [InlineData("{% for i in range(99999) %}{% for k in range(99999) if k < 0 %}{% endfor %}{% endfor %}")]
+    [InlineData("{% for x in [[[1]]] * 50000 recursive %}{{ loop(x) if x is iterable }}{% endfor %}")]
+    [InlineData("{% set c = cycler('a', 'b') %}{% for i in range(100000) %}{{ c.next() * 100000 }}{% endfor %}")]
+    [InlineData("{{ ('a' * 100000) | wordwrap(1) | wordcount * ('b' * 100000) }}")]
+    [InlineData("{{ range(100000) | map('string') | join('x' * 1000) }}")]
+    [InlineData("{{ '{0}{0}'.format('{0}{0}' * 50000) * 100000 }}")]
+    [InlineData("{% filter upper %}{% for i in range(99999) %}{{ 'x' * 9999 }}{% endfor %}{% endfilter %}")]
     public void ACostlyTemplateRunsIntoALimitBeforeItHurts(string template)
     {
-        var clock = Stopwatch.StartNew();
-        var error = Assert.Throws<TemplateException>(() => Rendering.Text(template));
-        Assert.Equal(TemplateErrorKind.Limit, error.Kind);
-        // A single one takes milliseconds; the bound is wide because test machines are busy.
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5), $"took {clock.Elapsed}");
+        // The best of a few rounds: the first compiles code, and a test machine is busy with other work.
+        var best = TimeSpan.MaxValue;
+        for (var round = 0; round < 10 && best > Allowed; round++)
+        {
+            var clock = Stopwatch.StartNew();
+            var error = Assert.Throws<TemplateException>(() => Rendering.Text(template));
+            Assert.Equal(TemplateErrorKind.Limit, error.Kind);
+            best = clock.Elapsed < best ? clock.Elapsed : best;
+        }
+
+        Assert.True(best <= Allowed, $"took {best}");
     }
 
     [Theory]

@@ -11,6 +11,8 @@ public sealed class RoundTripTests
         "deepseek_bytelevel", "falcon_bytelevel", "gemma_spm", "gpt2_bytelevel", "llama2_metaspace_first", "llama2_spm",
         "llama3_bytelevel", "mistral_v3_spm", "o200k_bytelevel", "starcoder_bytelevel");
 
+    public static TheoryData<string> Names => [.. GoldenFolder.Names("tokenizers")];
+
     [Theory, MemberData(nameof(Lossless))]
     public void TextComesBackAsItWas(string name)
     {
@@ -24,25 +26,29 @@ public sealed class RoundTripTests
         }
     }
 
-    [Theory, MemberData(nameof(Lossless))]
-    public void AStreamNeverShowsPartOfACodePoint(string name)
+    [Theory, MemberData(nameof(Names))]
+    public void WhatAStreamShowsIsTheWholeTextAndNeverPartOfACodePoint(string name)
     {
         var tokenizer = Tokenizer.Load(GoldenFolder.PathOf("tokenizers", name));
         var random = new RandomText(seed: 4);
-        for (var round = 0; round < 100; round++)
+        for (var round = 0; round < 200; round++)
         {
-            var text = "x" + random.Text(20);
+            // Half of the rounds are the ids of a text, the others any ids: bytes that are no UTF-8, specials, none at all.
+            var isText = round % 2 == 0;
+            int[] ids = isText ? tokenizer.EncodePlain("x" + random.Text(20), addSpecialTokens: false)
+                : [.. Enumerable.Range(0, random.Next(30)).Select(_ => random.Next(tokenizer.VocabularySize + 5))];
+            var whole = tokenizer.Decode(ids, skipSpecialTokens: true);
             var decoder = new IncrementalDecoder(tokenizer, skipSpecialTokens: true);
             var streamed = new StringBuilder();
-            foreach (var id in tokenizer.EncodePlain(text, addSpecialTokens: false))
+            foreach (var id in ids)
             {
                 var pushed = decoder.Push(id);
-                Assert.DoesNotContain('\uFFFD', pushed);
+                Assert.True(!isText || !pushed.Contains('\uFFFD') || whole.Contains('\uFFFD'));
                 Assert.Equal(pushed, string.Concat(pushed.EnumerateRunes()));
-                streamed.Append(pushed);
+                Assert.StartsWith(streamed.Append(pushed).ToString(), whole, StringComparison.Ordinal);
             }
 
-            Assert.Equal(text, streamed.Append(decoder.Flush()).ToString());
+            Assert.Equal(whole, streamed.Append(decoder.Flush()).ToString());
             Assert.Equal(0, decoder.PendingBytes);
         }
     }
@@ -70,22 +76,18 @@ public sealed class RoundTripTests
         Assert.Equal(text, shown + decoder.Flush());
     }
 
-    [Theory]
-    [InlineData("llama3_bytelevel")]
-    [InlineData("o200k_bytelevel")]
-    [InlineData("gpt2_bytelevel")]
-    [InlineData("qwen2_bytelevel")]
-    [InlineData("bloom_bytelevel")]
-    [InlineData("llama2_spm")]
-    public void NoTextTakesQuadraticTime(string name)
+    /// <summary>A megabyte that took time in proportion to its square would take hours; the bound leaves room for busy machines.</summary>
+    [Theory, MemberData(nameof(Names))]
+    public void NoMegabyteTakesLongerThanItsLengthAllows(string name)
     {
         var tokenizer = Tokenizer.Load(GoldenFolder.PathOf("tokenizers", name));
-        var clock = Stopwatch.StartNew();
-        foreach (var unit in new[] { "a", " ", "\n", "A", "é", "e\u0301", "\u0301", "🎉", " a", "<|", "1" })
+        foreach (var unit in new[] { "a", " ", "ab", "A", "\u0301", "e\u0301\u0316" })
         {
-            tokenizer.EncodePlain(string.Concat(Enumerable.Repeat(unit, 60_000)), addSpecialTokens: false);
+            var text = string.Concat(Enumerable.Repeat(unit, 1_000_000 / unit.Length));
+            var clock = Stopwatch.StartNew();
+            var ids = tokenizer.EncodePlain(text, addSpecialTokens: false);
+            tokenizer.Decode(ids, skipSpecialTokens: false);
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(30), $"a megabyte of '{unit}' took {clock.Elapsed}");
         }
-
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(30), $"took {clock.Elapsed}");
     }
 }

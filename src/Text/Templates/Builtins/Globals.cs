@@ -8,8 +8,8 @@ static class Globals
     static readonly BuiltinTable s_functions = new()
     {
         { "range", "start stop? step?", Range },
-        { "dict", "value? *", (run, c) => Fill(new DictValue(), run, c) },
-        { "namespace", "value? *", (run, c) => MakeNamespace(run, c) },
+        { "dict", "/? *", (run, c) => Fill(new DictValue(), run, c) },
+        { "namespace", "/? *", (run, c) => MakeNamespace(run, c) },
         { "cycler", "*", (_, c) => MakeCycler(c.Rest.Positional) },
         { "joiner", "sep?", (_, c) => new JoinerValue(c.Optional(0) ?? StrValue.Template(", ")) },
         { "lipsum", "*", (_, _) => throw EvaluationError.Runtime("lipsum() is refused: it is random") },

@@ -20,10 +20,10 @@ static class TextFilters
         { "wordwrap", "value width? break_long_words? wrapstring? break_on_hyphens?", WordWrap },
         { "wordcount", "value", (run, c) => IntValue.Of(CountWords(c.Soft(run, 0).Text)) },
         { "format", "value *", Format },
-        { "escape", "value", Escape },
-        { "e", "value", Escape },
-        { "forceescape", "value", Escape },
-        { "safe", "value", (run, c) => c.Soft(run, 0) },
+        { "escape", "value", (run, c) => c.Soft(run, 0).Escaped(run) },
+        { "e", "value", (run, c) => c.Soft(run, 0).Escaped(run) },
+        { "forceescape", "value", (run, c) => c.Soft(run, 0).AsPlain().Escaped(run) },
+        { "safe", "value", (run, c) => c.Soft(run, 0).AsMarkup() },
         { "striptags", "value", StripTags },
         { "urlencode", "value", UrlEncode },
         { "xmlattr", "value autospace?", XmlAttributes },
@@ -152,16 +152,6 @@ static class TextFilters
             named.Put(run, key, value);
         return Printf.Format(run, call.Soft(run, 0), named);
     }
-
-    static StrValue Escape(Run run, Call call) => Characters.Map(run, call.Soft(run, 0), static (text, i) => text[i] switch
-    {
-        '&' => "&amp;",
-        '<' => "&lt;",
-        '>' => "&gt;",
-        '\'' => "&#39;",
-        '"' => "&#34;",
-        _ => text.Substring(i, StrValue.Width(text, i)),
-    });
 
     static StrValue StripTags(Run run, Call call)
     {

@@ -236,6 +236,8 @@ static class Operators
 
     static StrValue Concat(Run run, StrValue left, StrValue right)
     {
+        if (left.IsMarkup || right.IsMarkup)
+            return new StrBuilder(run).Append(left.Escaped(run)).Append(right.Escaped(run)).ToStr().AsMarkup();
         if (left.Text.Length == 0)
             return right;
         return right.Text.Length == 0 ? left : new StrBuilder(run).Append(left).Append(right).ToStr();

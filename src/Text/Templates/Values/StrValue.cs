@@ -22,6 +22,9 @@ sealed class StrValue : Value
 
     public string Text { get; }
 
+    /// <summary>Markup, as <c>safe</c> and <c>escape</c> give it: what is added to it is escaped first.</summary>
+    public bool IsMarkup { get; private init; }
+
     public override string TypeName => "str";
 
     public override bool IsTrue => Text.Length > 0;
@@ -38,6 +41,21 @@ sealed class StrValue : Value
     public static StrValue Template(string text) => new(text, startsAsTemplate: true, []);
 
     public static StrValue Data(string text) => new(text, startsAsTemplate: false, []);
+
+    public StrValue AsPlain() => IsMarkup ? new(Text, _startsAsTemplate, _cuts) : this;
+
+    public StrValue AsMarkup() => new(Text, _startsAsTemplate, _cuts) { IsMarkup = true };
+
+    /// <summary>The text with its HTML signs escaped; markup stays as it is.</summary>
+    public StrValue Escaped(Run run) => IsMarkup ? this : Characters.Map(run, this, static (text, i) => text[i] switch
+    {
+        '&' => "&amp;",
+        '<' => "&lt;",
+        '>' => "&gt;",
+        '\'' => "&#39;",
+        '"' => "&#34;",
+        _ => text.Substring(i, Width(text, i)),
+    }).AsMarkup();
 
     /// <summary>Template text or user data at this UTF-16 position.</summary>
     public bool IsTemplateAt(int index)

@@ -12,6 +12,7 @@ namespace Hearth.Text.Tokenizers;
 sealed class PrecompiledNormalizer : Normalizer
 {
     const int ClusterBytesMax = 5;
+    readonly JsonField _field;
     readonly uint[] _units;
     readonly byte[] _texts;
 
@@ -20,6 +21,7 @@ sealed class PrecompiledNormalizer : Normalizer
 
     internal PrecompiledNormalizer(JsonField field)
     {
+        _field = field;
         var map = Decode(field);
         var trieBytes = map.Length < 4 ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(map);
         if (trieBytes % 4 != 0 || trieBytes == 0 || trieBytes > map.Length - 4)
@@ -51,12 +53,18 @@ sealed class PrecompiledNormalizer : Normalizer
             if (text[start] < 128 && (start + 1 == text.Length || (text[start + 1] < 128 && text[start] != '\r')))
             {
                 AppendAscii(text[start++], output);
-                continue;
+            }
+            else
+            {
+                var length = StringInfo.GetNextTextElementLength(text.AsSpan(start));
+                AppendCluster(text.AsSpan(start, length), output);
+                start += length;
             }
 
-            var length = StringInfo.GetNextTextElementLength(text.AsSpan(start));
-            AppendCluster(text.AsSpan(start, length), output);
-            start += length;
+            if (output.Length > Limits.Tokenizer.NormalizedCharactersMax)
+            {
+                throw _field.Error($"makes this text longer than {Limits.Tokenizer.NormalizedCharactersMax} characters");
+            }
         }
 
         return output.ToString();
