@@ -8,6 +8,9 @@ sealed class CudaOperations(CudaStream stream, CudaKernels kernels, int multipro
     /// <summary>Rows that the matrix-vector kernels take at once.</summary>
     public const int GemvRowsMax = Limits.GemvRowsMax;
 
+    /// <summary>Numbers of a head that the attention kernels take.</summary>
+    public const int HeadDimMax = 256;
+
     /// <summary>Positions of a part of flash-decoding.</summary>
     public const int PartTokens = Limits.PartTokens;
 

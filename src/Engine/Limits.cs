@@ -73,6 +73,9 @@ static partial class Limits
     /// <summary>Memory of the parts that flash-decoding merges; more sequences take several passes.</summary>
     public const long CudaPartialBytes = 64 << 20;
 
+    /// <summary>What of a block crosses the link at once.</summary>
+    public const int CudaPieceBytes = 1 << 20;
+
     /// <summary>Recorded decode steps that are kept, by rows and length.</summary>
     public const int CudaGraphsMax = 128;
 }

@@ -11,6 +11,7 @@ using Xunit;
 namespace Hearth.Golden.Tests;
 
 /// <summary>The whole engine over a fake card: its replies are the processor's, and its caches go where they are sent.</summary>
+[Collection(FakeCards.Collection)]
 public sealed class CudaEngineTests : IAsyncLifetime
 {
     const int BlocksMax = 24, ReplyTokens = 20;

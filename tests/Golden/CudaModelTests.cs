@@ -1,3 +1,4 @@
+using Hearth.Cuda;
 using Hearth.Cuda.Tests;
 using Hearth.Engine.Devices;
 using Hearth.Engine.Models;
@@ -7,6 +8,7 @@ using Xunit;
 namespace Hearth.Golden.Tests;
 
 /// <summary>The models through the whole of the CUDA backend, over the fake driver and the emulated kernels.</summary>
+[Collection(FakeCards.Collection)]
 public sealed class CudaModelTests
 {
     const float Tolerance = 1e-4f, RoundedTolerance = 2e-2f;
@@ -21,6 +23,11 @@ public sealed class CudaModelTests
     {
         const int Steps = 6;
         using var reference = new Reference(GoldenFolder.At("models", model));
+        if (model.StartsWith("deepseek", StringComparison.Ordinal))
+        {
+            Assert.Contains("latent attention", Assert.Throws<CudaException>(() => OnCard(model, _exact)).Message);
+            return;
+        }
         using var rig = OnCard(model, _exact);
         var sequence = rig.Begin();
         var logits = rig.Run((sequence, reference.InputIds));

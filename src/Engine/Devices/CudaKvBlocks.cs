@@ -4,8 +4,9 @@ using Hearth.Kernels;
 
 namespace Hearth.Engine.Devices;
 
-/// <summary>The blocks of a card's pool. Copies run on a stream of their own, beside the steps; a kernel gathers a block into one
-/// piece. Exported bytes are those that the processor's pool would give.</summary>
+/// <summary>The blocks of a card's pool. Copies run on a stream of their own, beside the steps: a kernel gathers a block, which
+/// then crosses the link in pieces, so that one piece is on its way while another is copied out of pinned memory. Exported bytes
+/// are those that the processor's pool would give.</summary>
 sealed class CudaKvBlocks : IKvBlocks, IDisposable
 {
     /// <summary>The block's number lies before the compact form.</summary>
@@ -17,14 +18,18 @@ sealed class CudaKvBlocks : IKvBlocks, IDisposable
     readonly CudaOperations _operations;
     readonly PinnedMemory _host;
     readonly DeviceMemory _card;
+    readonly CudaEvent[] _arrived;
+    readonly int _pieceBytes;
 
-    public CudaKvBlocks(CudaKvPool pool)
+    public CudaKvBlocks(CudaKvPool pool, int pieceBytes = Limits.CudaPieceBytes)
     {
-        _pool = pool;
+        (_pool, _pieceBytes) = (pool, pieceBytes);
         var bytes = NumberBytes + pool.Layout.ExportBytes(KvLayout.BlockTokens);
         _stream = new CudaStream(pool.Card.Context);
         _operations = pool.Card.Operations(_stream);
         (_host, _card) = (new PinnedMemory(pool.Card.Context, bytes), new DeviceMemory(pool.Card.Context, bytes));
+        var pieces = (int)((bytes + _pieceBytes - 1) / _pieceBytes);
+        _arrived = [.. Enumerable.Range(0, pieces).Select(_ => new CudaEvent(pool.Card.Context))];
         TokenBytes = checked((int)pool.Layout.ExportBytes(1));
         Int8TokenBytes = checked((int)KvInt8.Bytes(pool.Layout, 1));
     }
@@ -58,9 +63,17 @@ sealed class CudaKvBlocks : IKvBlocks, IDisposable
             Begin();
             SendNumber(block);
             Move(isExport: true, tokens);
-            _stream.Download(_host, NumberBytes, _card.Address + NumberBytes, bytes.Length);
-            _stream.Synchronize();
-            _host.Span<byte>(NumberBytes, bytes.Length).CopyTo(bytes);
+            for (var at = 0; at < bytes.Length; at += _pieceBytes)
+            {
+                var from = NumberBytes + at;
+                _stream.Download(_host, from, _card.Address + (ulong)from, PieceAt(at, bytes.Length));
+                _arrived[at / _pieceBytes].Record(_stream);
+            }
+            for (var at = 0; at < bytes.Length; at += _pieceBytes)
+            {
+                _arrived[at / _pieceBytes].Synchronize();
+                _host.Span<byte>(NumberBytes + at, PieceAt(at, bytes.Length)).CopyTo(bytes[at..]);
+            }
         }
     }
 
@@ -70,9 +83,13 @@ sealed class CudaKvBlocks : IKvBlocks, IDisposable
         lock (_gate)
         {
             Begin();
-            bytes.CopyTo(_host.Span<byte>(NumberBytes, bytes.Length));
             SendNumber(block);
-            _stream.Upload(_card.Address + NumberBytes, _host, NumberBytes, bytes.Length);
+            for (var at = 0; at < bytes.Length; at += _pieceBytes)
+            {
+                var (to, count) = (NumberBytes + at, PieceAt(at, bytes.Length));
+                bytes.Slice(at, count).CopyTo(_host.Span<byte>(to, count));
+                _stream.Upload(_card.Address + (ulong)to, _host, to, count);
+            }
             Move(isExport: false, tokens);
             _stream.Synchronize();
         }
@@ -81,9 +98,12 @@ sealed class CudaKvBlocks : IKvBlocks, IDisposable
     public void Dispose()
     {
         _stream.Dispose();
+        Array.ForEach(_arrived, happening => happening.Dispose());
         _host.Dispose();
         _card.Dispose();
     }
+
+    int PieceAt(int at, int bytes) => Math.Min(_pieceBytes, bytes - at);
 
     ulong AddressOf(int block) => (uint)block < (uint)_pool.Blocks
         ? _pool.Address + (ulong)(block * _pool.Layout.BlockBytes)

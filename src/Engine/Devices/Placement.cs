@@ -52,6 +52,7 @@ sealed record Placement(IModelRunner Runner, IKvBlocks Blocks, IDisposable[] Own
         LoadedModel model, IReadOnlyList<int> ordinals, IReadOnlyList<long> budgets, long kvBytes, int rowsMax,
         CudaOptions options)
     {
+        CheckSupported(model.KvLayout);
         var owned = new Stack<IDisposable>();
         try
         {
@@ -96,6 +97,25 @@ sealed record Placement(IModelRunner Runner, IKvBlocks Blocks, IDisposable[] Own
         Array.ForEach(Owned, item => item.Dispose());
     }
 
+    static void CheckSupported(KvLayout layout)
+    {
+        if (layout.HeadDim > CudaOperations.HeadDimMax)
+        {
+            throw new CudaException($"This model's heads have {layout.HeadDim} numbers; cards compute with up to " +
+                $"{CudaOperations.HeadDimMax} yet. Use --device cpu.");
+        }
+        if (layout.ValueDim != layout.HeadDim)
+        {
+            throw new CudaException($"This model's values are {layout.ValueDim} wide and its keys {layout.HeadDim} (latent " +
+                "attention): cards do not compute that yet. Use --device cpu.");
+        }
+        if (layout.Type is not (DType.F32 or DType.F16 or DType.BF16))
+        {
+            throw new CudaException(
+                $"Cards keep caches in f32, f16 and bf16, not yet in {layout.Type}: choose another --kv-type.");
+        }
+    }
+
     static DevicePart[] Parts(IEnumerable<IDevice> devices, int[] layers)
     {
         var first = 0;
@@ -103,7 +123,7 @@ sealed record Placement(IModelRunner Runner, IKvBlocks Blocks, IDisposable[] Own
     }
 
     static KvLayout LayoutOf(LoadedModel model, int layers) =>
-        new(layers, model.KvLayout.KvHeads, model.KvLayout.HeadDim, model.KvLayout.Type);
+        new(layers, model.KvLayout.KvHeads, model.KvLayout.HeadDim, model.KvLayout.Type, model.KvLayout.ValueDim);
 
     /// <summary>For weights and KV blocks.</summary>
     static long RoomOn(CudaCard card, long budget)

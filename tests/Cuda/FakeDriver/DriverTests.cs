@@ -5,6 +5,7 @@ using Xunit;
 namespace Hearth.Cuda.Tests;
 
 /// <summary>The host side against the fake driver: what it says when something is wrong, and what it keeps.</summary>
+[Collection(FakeCards.Collection)]
 public sealed class DriverTests
 {
     const int DriverVersion = 12040, Capability = 80;

@@ -7,6 +7,9 @@ namespace Hearth.Cuda.Tests;
 /// src/Cuda does is done, and the kernels run in the emulator.</summary>
 static class FakeCards
 {
+    /// <summary>Of tests that count what the fake driver does, or change it: one after the other.</summary>
+    public const string Collection = "fake cards";
+
     static readonly Lazy<string> _folder = new(Prepare);
 
     /// <summary>Where the libraries lie: what HEARTH_CUDA_LIB is set to.</summary>
