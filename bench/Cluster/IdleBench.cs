@@ -28,7 +28,7 @@ static class IdleBench
 
     static async Task GatewayAsync(string redis, int streams, int seconds)
     {
-        using var silos = Start("silos", redis, $"{seconds}");
+        using var silos = BenchProcess.Start("idle", "silos", redis, $"{seconds}");
         await silos.StandardOutput.ReadLineAsync();
         await using var way = await BenchGateway.StartAsync(redis, 1);
         await using var app = GatewayHost.Build(new GatewayOptions
@@ -42,13 +42,13 @@ static class IdleBench
         await app.StartAsync();
         while (way.Cluster.Models.Count < 2 || !way.Cluster.Status.Ready)
             await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, default);
-        using var clients = Start("clients", $"{new Uri(app.Urls.First()).Port}", $"{streams}", $"{seconds}");
+        using var clients = BenchProcess.Start("idle", "clients", $"{new Uri(app.Urls.First()).Port}", $"{streams}", $"{seconds}");
         for (var before = (Resident: 0L, Live: 0L); await clients.StandardOutput.ReadLineAsync() is { } line;)
         {
             if (line == "begin")
-                before = Memory();
+                before = BenchProcess.Memory();
             else if (line == "open")
-                Tell(streams, before, Memory());
+                Tell(streams, before, BenchProcess.Memory());
             else
                 Console.WriteLine(line);
         }
@@ -59,19 +59,6 @@ static class IdleBench
     static void Tell(int streams, (long Resident, long Live) before, (long Resident, long Live) now) => Console.WriteLine(
         $"{streams} streams wait: gateway {now.Resident >> 20} MiB resident of which {before.Resident >> 20} without streams, "
         + $"{(now.Resident - before.Resident) / 1024.0 / streams:F1} KiB per stream; live heap {(now.Live - before.Live) / 1024.0 / streams:F1} KiB");
-
-    static (long Resident, long Live) Memory()
-    {
-        var live = GC.GetTotalMemory(forceFullCollection: true);
-        using var self = Process.GetCurrentProcess();
-        return (self.WorkingSet64, live);
-    }
-
-    static Process Start(params string[] args) => Process.Start(new ProcessStartInfo(
-        Environment.ProcessPath!, [typeof(IdleBench).Assembly.Location, "idle", .. args])
-    {
-        RedirectStandardOutput = true,
-    })!;
 
     static async Task SilosAsync(string redis, int seconds)
     {

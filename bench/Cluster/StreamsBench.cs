@@ -26,7 +26,7 @@ static class StreamsBench
 
     static async Task GatewayAsync(string redis, int streams, int pace, int seconds)
     {
-        using var silo = Start("silo", redis, $"{pace}");
+        using var silo = BenchProcess.Start("streams", "silo", redis, $"{pace}");
         await silo.StandardOutput.ReadLineAsync();
         await using var way = await BenchGateway.StartAsync(redis, 1);
         var options = new GatewayOptions
@@ -42,10 +42,10 @@ static class StreamsBench
         while (!way.Cluster.Status.Ready)
             await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, default);
 
-        using (var warm = Start("clients", $"{new Uri(app.Urls.First()).Port}", "50", $"{pace}", "2"))
+        using (var warm = BenchProcess.Start("streams", "clients", $"{new Uri(app.Urls.First()).Port}", "50", $"{pace}", "2"))
             await warm.WaitForExitAsync();
-        var idle = Memory();
-        using var clients = Start("clients", $"{new Uri(app.Urls.First()).Port}", $"{streams}", $"{pace}", $"{seconds}");
+        var idle = BenchProcess.Memory();
+        using var clients = BenchProcess.Start("streams", "clients", $"{new Uri(app.Urls.First()).Port}", $"{streams}", $"{pace}", $"{seconds}");
         await clients.StandardOutput.ReadLineAsync(); // all are open
         await Task.Delay(s_settle, TimeProvider.System, default);
         var (allocated, cpu, start) = (GC.GetTotalAllocatedBytes(), Environment.CpuUsage.TotalTime, Stopwatch.GetTimestamp());
@@ -54,7 +54,7 @@ static class StreamsBench
         var events = streams * wall * 1000 / pace;
         var spent = (Environment.CpuUsage.TotalTime - cpu).TotalSeconds;
         var bytes = GC.GetTotalAllocatedBytes() - allocated;
-        var busy = Memory();
+        var busy = BenchProcess.Memory();
         Console.WriteLine($"{streams} streams, a token every {pace} ms: {busy.Resident >> 20} MiB resident of which {idle.Resident >> 20} without "
             + $"streams, {(busy.Resident - idle.Resident) / streams / 1024.0:F1} KiB per stream; live heap {(busy.Live - idle.Live) / streams / 1024.0:F1} KiB per stream");
         Console.WriteLine($"  gateway: {spent / wall:F2} cores, {spent * 1e6 / events:F1} us and {bytes / events:F0} bytes allocated per token");
@@ -62,19 +62,6 @@ static class StreamsBench
         await clients.WaitForExitAsync();
         silo.Kill();
     }
-
-    static (long Resident, long Live) Memory()
-    {
-        var live = GC.GetTotalMemory(forceFullCollection: true);
-        using var self = Process.GetCurrentProcess();
-        return (self.WorkingSet64, live);
-    }
-
-    static Process Start(params string[] args) => Process.Start(new ProcessStartInfo(
-        Environment.ProcessPath!, [typeof(StreamsBench).Assembly.Location, "streams", .. args])
-    {
-        RedirectStandardOutput = true,
-    })!;
 
     static async Task SiloAsync(string redis, int pace)
     {

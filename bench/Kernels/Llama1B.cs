@@ -15,12 +15,12 @@ sealed class Llama1B : IDisposable
     {
         long perLayer = (2L * Hidden * Hidden) + (2L * Hidden * KvWidth) + (3L * Hidden * Ffn);
         var elements = (layers * perLayer) + (head ? (long)Hidden * Vocabulary : 0);
-        _memory = new NativeBuffer(elements * type.Size());
+        _memory = new NativeBuffer(type.RowBytes(elements));
         Fill(type);
         long at = 0;
         MatrixView Next(int rows, int columns)
         {
-            var bytes = (long)rows * columns * type.Size();
+            var bytes = rows * type.RowBytes(columns);
             var view = new MatrixView(_memory.Memory.Slice(at, bytes), type, rows, columns);
             at += bytes;
             return view;
@@ -67,32 +67,45 @@ sealed class Llama1B : IDisposable
 
     public void Dispose() => _memory.Dispose();
 
-    /// <summary>Small numbers of changing sign, finite in each type; touches every page.</summary>
+    /// <summary>Small numbers of changing sign, whole blocks; touches every page.</summary>
     void Fill(DType type)
     {
-        var random = new Random(2);
-        var pattern = new byte[1 << 20];
-        for (var i = 0; i < pattern.Length; i += type.Size())
-        {
-            var value = (random.NextSingle() - 0.5f) * 0.04f;
-            var bits = type switch
-            {
-                DType.F32 => BitConverter.SingleToUInt32Bits(value),
-                DType.F16 => BitConverter.HalfToUInt16Bits((Half)value),
-                _ => BitConverter.SingleToUInt32Bits(value) >> 16,
-            };
-            pattern[i] = (byte)bits;
-            pattern[i + 1] = (byte)(bits >> 8);
-            if (type == DType.F32)
-            {
-                (pattern[i + 2], pattern[i + 3]) = ((byte)(bits >> 16), (byte)(bits >> 24));
-            }
-        }
+        var pattern = Numbers(type, 1 << 18);
         for (long at = 0; at < _memory.Length; at += pattern.Length)
         {
             var count = (int)Math.Min(pattern.Length, _memory.Length - at);
             pattern.AsSpan(0, count).CopyTo(_memory.AsSpan<byte>(at, count));
         }
+    }
+
+    /// <summary>Random numbers, finite in each type. What no writer is there for: random bytes between sound scales.</summary>
+    public static byte[] Numbers(DType type, int count)
+    {
+        var random = new Random(2);
+        float[] values = [.. Enumerable.Range(0, count).Select(_ => (random.NextSingle() - 0.5f) * 0.04f)];
+        using var context = new KernelContext(1);
+        var bytes = new byte[type.RowBytes(count)];
+        if (type.IsWide())
+        {
+            Hearth.Kernels.Numbers.Narrow(context, type, values, bytes);
+        }
+        else if (type is DType.Q8 or DType.Q4)
+        {
+            using NativeBuffer source = new(count * 4L), target = new(bytes.Length);
+            values.CopyTo(source.AsSpan<float>());
+            Quantization.Compute(context, new MatrixView(source.Memory, DType.F32, 1, count), type, target);
+            target.AsSpan<byte>().CopyTo(bytes);
+        }
+        else
+        {
+            random.NextBytes(bytes);
+            for (var at = 0; at < bytes.Length; at += Math.Max(2, type.BlockBytes()))
+            {
+                var scale = at + (type == DType.Q6K ? 208 : type is DType.F8E4M3Scaled or DType.F8E5M2Scaled ? 2 : 0);
+                bytes.AsSpan(scale, 2).Clear();
+            }
+        }
+        return bytes;
     }
 
     sealed record Layer(MatrixView Q, MatrixView K, MatrixView V, MatrixView O, MatrixView Gate, MatrixView Up, MatrixView Down);

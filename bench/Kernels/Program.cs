@@ -1,11 +1,12 @@
 using Hearth.Kernels;
 using Hearth.Kernels.Bench;
 
-// Usage: Kernels.Bench [decode] [shapes] [prefill] [batch] [kv] [fork] [hog]; all of them when none is named.
+// Usage: Kernels.Bench [formats] [decode] [shapes] [prefill] [batch] [kv] [fork] [hog]; all of them when none is named.
 var known = new Dictionary<string, Action<KernelContext>>
 {
     ["fork"] = Report.ForkJoin,
     ["shapes"] = Report.Shapes,
+    ["formats"] = Report.Formats,
     ["decode"] = Report.Decode,
     ["batch"] = Report.Batch,
     ["prefill"] = Report.Prefill,

@@ -34,9 +34,9 @@ static class Report
             memory.AsSpan<byte>().Fill(17);
             foreach (var (n, k) in ((int, int)[])[(2048, 2048), (8192, 2048), (2048, 8192), (128_256, 2048)])
             {
-                var bytes = (long)n * k * type.Size();
-                var rows = bytes > Bytes ? (int)(Bytes / (k * type.Size())) : n;
-                bytes = (long)rows * k * type.Size();
+                var bytes = n * type.RowBytes(k);
+                var rows = bytes > Bytes ? (int)(Bytes / type.RowBytes(k)) : n;
+                bytes = rows * type.RowBytes(k);
                 var views = new MatrixView[Bytes / bytes];
                 for (var i = 0; i < views.Length; i++)
                 {
@@ -54,10 +54,36 @@ static class Report
         }
     }
 
+    /// <summary>What decoding a format costs where memory costs nothing: one thread, weights in the second-level cache.</summary>
+    public static void Formats(KernelContext context)
+    {
+        const int Columns = 2048, Rows = 128, Times = 200;
+        using var one = new KernelContext(1, context.Kernels);
+        foreach (var type in Enum.GetValues<DType>())
+        {
+            var (a, c) = (new float[Columns], new float[Rows]);
+            var numbers = Llama1B.Numbers(type, Rows * Columns);
+            using var memory = new NativeBuffer(numbers.Length);
+            numbers.CopyTo(memory.AsSpan<byte>());
+            var view = new MatrixView(memory.Memory, type, Rows, Columns);
+            var (bytes, weights) = (new Samples("F1"), new Samples("F1"));
+            for (var round = 0; round < Rounds; round++)
+            {
+                var seconds = Clock.Time(() => Report.Times(Times, () => MatMul.Compute(one, a, 1, new Product(view, c))));
+                bytes.Add(Times * (double)numbers.Length / seconds / 1e9);
+                weights.Add(Times * (double)Rows * Columns / seconds / 1e9);
+            }
+            Console.WriteLine($"one row, one thread, {type} in cache: {bytes} GB/s, {weights} G weights/s");
+        }
+    }
+
     public static void Decode(KernelContext context)
     {
-        using var model = new Llama1B(DType.BF16, 1);
-        Streaming(context, "decode, 1.2B bf16, all products", model.Memory, () => model.Step(context, 1));
+        foreach (var type in (DType[])[DType.BF16, DType.Q8, DType.Q4, DType.F8E4M3, DType.Q4K, DType.Q6K])
+        {
+            using var model = new Llama1B(type, 1);
+            Streaming(context, $"decode, 1.2B {type}, all products", model.Memory, () => model.Step(context, 1));
+        }
     }
 
     public static void Batch(KernelContext context)
@@ -81,7 +107,7 @@ static class Report
 
     public static void Prefill(KernelContext context)
     {
-        foreach (var type in (DType[])[DType.BF16, DType.F16, DType.F32])
+        foreach (var type in (DType[])[DType.BF16, DType.F16, DType.F32, DType.Q8, DType.Q4])
         {
             using var model = new Llama1B(type, 512, 1, false);
             foreach (var m in (int[])[512, 64])
@@ -104,7 +130,7 @@ static class Report
 
     public static void KeyValues(KernelContext context)
     {
-        foreach (var type in Enum.GetValues<DType>())
+        foreach (var type in Enum.GetValues<DType>().Where(type => type.IsWide()))
         {
             KvBench.Run(context, type, 32, 8, 64);
         }

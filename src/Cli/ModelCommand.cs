@@ -11,7 +11,7 @@ namespace Hearth.Cli;
 /// is what it should be.</summary>
 static class ModelCommand
 {
-    static readonly Argument<string> _directory = new("DIR") { Description = "The checkpoint's directory" };
+    static readonly Argument<string> _directory = new("PATH") { Description = "The checkpoint's directory, or a .gguf file" };
 
     static readonly Option<int> _tokens =
         Flag.Number("--tokens", "Tokens of a conversation, for the figures of what it costs; at most the model's context", 2048);
@@ -92,6 +92,8 @@ static class ModelCommand
         Row("model", $"{card.Name} ({card.Family})");
         Row("parameters", card.Parameters.ToString("N0", CultureInfo.InvariantCulture));
         Row("weights", ByteSize.Format(report.WeightBytes));
+        Row("served as", string.Join(", ",
+            report.Formats.Select(f => $"{f.Matrices} x {f.Format} ({ByteSize.Format(f.Bytes)})")));
         Row("vocabulary", card.VocabularySize.ToString("N0", CultureInfo.InvariantCulture));
         Row("context", $"{card.ContextLength:N0} tokens");
         Row("chats", report.HasTemplate ? "yes" : "no: it has no chat template and completes text only");

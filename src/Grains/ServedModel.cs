@@ -21,24 +21,37 @@ public sealed record ServedModel(ITokenEngine Engine, Tokenizer Tokenizer, ChatT
     /// <exception cref="TemplateException">The template is not sound, or fails on a greeting.</exception>
     public static ServedModel Load(ITokenEngine engine) => Load(engine, ReadText(engine.Model.Directory));
 
-    /// <param name="text">What <see cref="ReadText"/> gave for the model's directory.</param>
+    /// <param name="text">What <see cref="ReadText(string)"/> gave for the model's directory.</param>
     public static ServedModel Load(ITokenEngine engine, (Tokenizer Tokenizer, ChatTemplateFile? Template) text) =>
         new(engine, text.Tokenizer, text.Template, Mentions(engine.Model.Directory, "developer"));
+
+    /// <summary>The same for a model in one GGUF file.</summary>
+    public static ServedModel Load(
+        ITokenEngine engine, (Tokenizer Tokenizer, ChatTemplateFile? Template) text, GgufVocabulary vocabulary) =>
+        new(engine, text.Tokenizer, text.Template,
+            vocabulary.ChatTemplate?.Contains("developer", StringComparison.Ordinal) == true);
 
     /// <summary>Reads the text side alone. What could never answer is refused now, not at the first turn.</summary>
     public static (Tokenizer Tokenizer, ChatTemplateFile? Template) ReadText(string directory)
     {
+        var text = (Tokenizer.Load(directory), ChatTemplateFile.Load(directory));
+        return Checked(text, Path.Combine(directory, "tokenizer.json"),
+            TemplateSources.Select(name => Path.Combine(directory, name)).FirstOrDefault(File.Exists) ?? directory);
+    }
+
+    /// <summary>The same for a GGUF file.</summary>
+    public static (Tokenizer Tokenizer, ChatTemplateFile? Template) ReadText(GgufVocabulary vocabulary) =>
+        Checked((Tokenizer.Load(vocabulary), ChatTemplateFile.Load(vocabulary)), vocabulary.File, vocabulary.File);
+
+    static (Tokenizer Tokenizer, ChatTemplateFile? Template) Checked(
+        (Tokenizer Tokenizer, ChatTemplateFile? Template) text, string tokenizerFile, string templateFile)
+    {
         const string Greeting = "Hello!";
-        var (tokenizer, template) = (Tokenizer.Load(directory), ChatTemplateFile.Load(directory));
-        if (tokenizer.EncodePlain(Greeting, addSpecialTokens: false).Length == 0)
-            throw new TokenizerException(Path.Combine(directory, "tokenizer.json"), "model.vocab", "makes no tokens of text");
-        if (template is not null && Greet(template, Greeting) is [])
-        {
-            throw new TokenizerException(
-                TemplateSources.Select(name => Path.Combine(directory, name)).First(File.Exists), "chat_template",
-                $"makes nothing of the user message '{Greeting}'");
-        }
-        return (tokenizer, template);
+        if (text.Tokenizer.EncodePlain(Greeting, addSpecialTokens: false).Length == 0)
+            throw new TokenizerException(tokenizerFile, "model.vocab", "makes no tokens of text");
+        if (text.Template is not null && Greet(text.Template, Greeting) is [])
+            throw new TokenizerException(templateFile, "chat_template", $"makes nothing of the user message '{Greeting}'");
+        return text;
     }
 
     static IReadOnlyList<TextSegment>? Greet(ChatTemplateFile file, string text)

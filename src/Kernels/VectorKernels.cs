@@ -3,15 +3,8 @@ namespace Hearth.Kernels;
 /// <summary>The portable kernels for one vector width; each body lies beside its operation.</summary>
 sealed unsafe class VectorKernels<S, V>(string name) : KernelSet(name) where S : struct, ISimd<V> where V : struct
 {
-    internal override void Widen(DType type, byte* source, float* target, nint n)
-    {
-        switch (type)
-        {
-            case DType.F32: ConvertKernel<S, V>.Widen<ElementF32>(source, target, n); break;
-            case DType.F16: ConvertKernel<S, V>.Widen<ElementF16>(source, target, n); break;
-            case DType.BF16: ConvertKernel<S, V>.Widen<ElementBF16>(source, target, n); break;
-        }
-    }
+    internal override void Widen(DType type, byte* source, float* target, nint n) =>
+        Weights.Run(type, new WidenRun(source, target, n));
 
     internal override void Narrow(DType type, float* source, byte* target, nint n)
     {
@@ -29,25 +22,11 @@ sealed unsafe class VectorKernels<S, V>(string name) : KernelSet(name) where S :
 
     internal override int TileColumns => TileKernel<S, V>.Columns;
 
-    internal override void MultiplyRow(DType type, float* a, byte* w, int rows, int k, float* sums)
-    {
-        switch (type)
-        {
-            case DType.F32: GemvKernel<S, V>.Multiply<ElementF32>(a, w, rows, k, sums); break;
-            case DType.F16: GemvKernel<S, V>.Multiply<ElementF16>(a, w, rows, k, sums); break;
-            case DType.BF16: GemvKernel<S, V>.Multiply<ElementBF16>(a, w, rows, k, sums); break;
-        }
-    }
+    internal override void MultiplyRow(DType type, float* a, byte* w, int rows, int k, float* sums) =>
+        Weights.Run(type, new MultiplyRowRun(type, a, w, rows, k, sums));
 
-    internal override void Pack(DType type, byte* source, nint stride, int rows, int tileRows, int columns, float* target)
-    {
-        switch (type)
-        {
-            case DType.F32: PackKernel<S, V>.Pack<ElementF32>(source, stride, rows, tileRows, columns, target); break;
-            case DType.F16: PackKernel<S, V>.Pack<ElementF16>(source, stride, rows, tileRows, columns, target); break;
-            case DType.BF16: PackKernel<S, V>.Pack<ElementBF16>(source, stride, rows, tileRows, columns, target); break;
-        }
-    }
+    internal override void Pack(DType type, byte* source, nint stride, int rows, int tileRows, int columns, float* target) =>
+        Weights.Run(type, new PackRun(source, stride, rows, tileRows, columns, target));
 
     internal override void MultiplyTile(float* a, float* w, int steps, float* sums, bool first, byte* ahead) =>
         TileKernel<S, V>.Multiply(a, w, steps, sums, first, ahead);
@@ -87,4 +66,20 @@ sealed unsafe class VectorKernels<S, V>(string name) : KernelSet(name) where S :
 
     internal override void RotatePairs(float* first, float* second, float* cos, float* sin, int n) =>
         RopeKernel<S, V>.Rotate(first, second, cos, sin, n);
+
+    readonly struct WidenRun(byte* source, float* target, nint n) : IWeightRun
+    {
+        public void Run<E>() where E : struct, IWeight => ConvertKernel<S, V>.Widen<E>(source, target, n);
+    }
+
+    readonly struct MultiplyRowRun(DType type, float* a, byte* w, int rows, int k, float* sums) : IWeightRun
+    {
+        public void Run<E>() where E : struct, IWeight => GemvKernel<S, V>.Multiply<E>(type, a, w, rows, k, sums);
+    }
+
+    readonly struct PackRun(byte* source, nint stride, int rows, int tileRows, int columns, float* target) : IWeightRun
+    {
+        public void Run<E>() where E : struct, IWeight =>
+            PackKernel<S, V>.Pack<E>(source, stride, rows, tileRows, columns, target);
+    }
 }

@@ -55,13 +55,15 @@ sealed class ModelHost : IAsyncDisposable
     {
         LoadedModel.RequireConfig(_settings.Directory);
         // Small files first: what is wrong in them is said before gigabytes of weights are read.
-        var text = ServedModel.ReadText(_settings.Directory);
+        var gguf = GgufText.Read(_settings.Directory);
+        var text = gguf is null ? ServedModel.ReadText(_settings.Directory) : ServedModel.ReadText(gguf);
         _model = LoadedModel.Load(
             _settings.Directory,
             new ModelOptions
             {
                 Name = _settings.ServedName,
                 KvType = _settings.KvDType,
+                Quantize = _settings.QuantizeDType,
                 ContextLength = _settings.ContextLength,
                 Threads = _settings.Threads,
                 Progress = read =>
@@ -72,7 +74,7 @@ sealed class ModelHost : IAsyncDisposable
             },
             cancellationToken);
         _engine = TokenEngine.Create(_model, EngineOptions(), _loggers.CreateLogger("Hearth.Engine"), _time);
-        return ServedModel.Load(_engine, text);
+        return gguf is null ? ServedModel.Load(_engine, text) : ServedModel.Load(_engine, text, gguf);
     }
 
     EngineOptions EngineOptions() => new()

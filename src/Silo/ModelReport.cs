@@ -7,10 +7,12 @@ namespace Hearth.Silo;
 
 /// <summary>What is in a checkpoint, without loading it for service.</summary>
 /// <param name="HasTemplate">False for a model that completes text but cannot chat.</param>
-/// <param name="WeightBytes">Of all tensors, as they are stored and kept in memory.</param>
+/// <param name="WeightBytes">Of all tensors as they are stored.</param>
+/// <param name="Formats">The matrices as they are served.</param>
 /// <param name="Caches">What caches cost, by the type of keys and values.</param>
 public sealed record ModelReport(
-    ModelCard Card, bool HasTemplate, long WeightBytes, IReadOnlyList<CacheSize> Caches, IReadOnlyList<TensorReport> Tensors)
+    ModelCard Card, bool HasTemplate, long WeightBytes, IReadOnlyList<FormatReport> Formats, IReadOnlyList<CacheSize> Caches,
+    IReadOnlyList<TensorReport> Tensors)
 {
     static readonly DType[] _types = [DType.F32, DType.F16, DType.BF16];
 
@@ -19,9 +21,10 @@ public sealed record ModelReport(
     public static ModelReport Read(string directory, bool headersOnly = false) => SiloException.Guard(() =>
     {
         LoadedModel.RequireConfig(directory);
-        var (_, template) = ServedModel.ReadText(directory);
+        var (_, template) = GgufText.Read(directory) is { } gguf ? ServedModel.ReadText(gguf) : ServedModel.ReadText(directory);
         using var model = LoadedModel.Load(directory, new ModelOptions { KvType = DType.F16, HeadersOnly = headersOnly });
         return new ModelReport(model.Card, template is not null, model.Tensors.Sum(t => t.Bytes),
+            [.. model.Formats.Select(f => new FormatReport(f.Format, f.Matrices, f.Bytes))],
             [.. _types.Select(type => SizeOf(model.KvLayout, type))],
             [.. model.Tensors.Select(t => new TensorReport(t.Name, t.Type, t.Shape, t.Bytes))]);
     });
@@ -47,5 +50,8 @@ public sealed record CacheSize(string Type, int BlockTokens, long BlockBytes, lo
     /// <summary>Conversations of so many tokens each that so much KV memory holds, if they share nothing.</summary>
     public long ConversationsIn(long bytes, int tokens) => bytes / BlockBytes / ((tokens + BlockTokens - 1) / BlockTokens);
 }
+
+/// <param name="Bytes">Of so many matrices, mapped or in memory.</param>
+public sealed record FormatReport(string Format, int Matrices, long Bytes);
 
 public sealed record TensorReport(string Name, string Type, string Shape, long Bytes);

@@ -1,4 +1,5 @@
 using Hearth.Engine.Devices;
+using Hearth.Engine.Models;
 using Hearth.Kernels;
 
 namespace Hearth.Silo;
@@ -6,10 +7,10 @@ namespace Hearth.Silo;
 /// <summary>Which model a silo serves, and how much of the machine it may use.</summary>
 public sealed record ModelSettings
 {
-    /// <summary>Directory of the checkpoint.</summary>
+    /// <summary>Directory of the checkpoint, or a GGUF file.</summary>
     public required string Directory { get; init; }
 
-    /// <summary>The name that clients ask for; the directory's name if null.</summary>
+    /// <summary>The name that clients ask for; the directory's or file's name if null.</summary>
     public string? Name { get; init; }
 
     /// <summary>cpu, or cuda:N.</summary>
@@ -32,6 +33,9 @@ public sealed record ModelSettings
 
     /// <summary>How keys and values are kept: f32, f16 or bf16.</summary>
     public string KvType { get; init; } = "f16";
+
+    /// <summary>Rounds weights on load: q8 or q4; null keeps them as they are stored.</summary>
+    public string? Quantize { get; init; }
 
     /// <summary>Shortens the model's context.</summary>
     public int? ContextLength { get; init; }
@@ -64,5 +68,13 @@ public sealed record ModelSettings
         _ => throw new ArgumentException($"'{KvType}' is no type of keys and values; use f32, f16 or bf16."),
     };
 
-    internal string ServedName => Name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(Directory)));
+    internal DType? QuantizeDType => Quantize switch
+    {
+        null or "" => null,
+        "q8" => DType.Q8,
+        "q4" => DType.Q4,
+        _ => throw new ArgumentException($"'{Quantize}' is no format to round weights to; use q8 or q4."),
+    };
+
+    internal string ServedName => Name ?? LoadedModel.NameOf(Directory);
 }

@@ -87,6 +87,16 @@ public sealed class HostileModelTests : IDisposable
         return RefusedAsync(file, "plain file");
     }
 
+    [Theory]
+    [InlineData("GGUF\u0003\0\0\0\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u007f", "tensor_count")]
+    [InlineData("<html>", "magic")]
+    public async Task AGgufFileThatIsNone(string latin1, string named)
+    {
+        File.WriteAllBytes(PathOf("model.gguf"), Encoding.Latin1.GetBytes(latin1));
+        var end = await HearthProcess.RunAsync(["model", "inspect", PathOf("model.gguf")], heapBytes: HeapBytes);
+        Refused(end, "model.gguf", named);
+    }
+
     [Fact]
     public async Task InspectReadsTheTextSideToo()
     {

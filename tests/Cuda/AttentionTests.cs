@@ -78,6 +78,21 @@ public sealed class AttentionTests
         Data.Near(kv.Expected(Specs[0] with { Heads = heads }, slopes), FastPrefill(kv, Specs[0], slopes), 4 * Data.Epsilon(type));
     }
 
+    [Theory]
+    [InlineData("bf16", 64, 2, 1)]
+    [InlineData("f16", 128, 2, 2)]
+    [InlineData("bf16", 256, 1, 1)]
+    public void PrefillOnHoppersTensorCoresIsTheAttentionOfDoubles(string type, int headDim, int heads, int kvHeads)
+    {
+        var kv = new KvFixture(type, heads, kvHeads, headDim, [(5, 5), (200, 150), (300, 9)]);
+        var shared = 256 * headDim + 8 * headDim * (headDim > 128 ? 64 : 128);
+        foreach (var spec in Specs.Select(spec => spec with { Heads = heads }))
+        {
+            Data.Near(kv.Expected(spec), Prefill(kv, spec, null, $"attend_prefill_{type}_{headDim}_hopper", 128, shared, 256),
+                4 * Data.Epsilon(type));
+        }
+    }
+
     [Fact]
     public void ARowIsTheSameHoweverThePromptWasCut()
     {
@@ -144,7 +159,8 @@ public sealed class AttentionTests
         return target.Values!;
     }
 
-    static float[] Prefill(KvFixture kv, AttentionSpec spec, float[]? slopes, string kernel, int tileRows, int shared = 0)
+    static float[] Prefill(KvFixture kv, AttentionSpec spec, float[]? slopes, string kernel, int tileRows, int shared = 0,
+        int threads = 128)
     {
         var tiles = new List<int>();
         for (var i = 0; i < kv.Sequences; i++)
@@ -153,7 +169,7 @@ public sealed class AttentionTests
                 tiles.AddRange([i, first]);
         }
         var target = new Output<float>(kv.Queries.Length);
-        KernelRun.Launch(kernel, (tiles.Count / 2, kv.Heads, 1), 128, shared,
+        KernelRun.Launch(kernel, (tiles.Count / 2, kv.Heads, 1), threads, shared,
             [kv.Queries, Data.Stored(kv.Type, kv.Pool), kv.Spans, kv.Tables, tiles.ToArray(), target, .. kv.Shape(spec, slopes)]);
         return target.Values!;
     }

@@ -21,9 +21,9 @@ sealed class Rig : IDisposable
     /// <param name="shuffle">Seed of the order in which blocks are handed out; null for ascending.</param>
     /// <param name="place">On which device; the processor if null.</param>
     public Rig(string directory, DType kvType = DType.F32, int threads = 2, int? shuffle = null,
-        Func<LoadedModel, Placement>? place = null)
+        Func<LoadedModel, Placement>? place = null, DType? quantize = null)
     {
-        Model = LoadedModel.Load(directory, new ModelOptions { KvType = kvType, Threads = 1 });
+        Model = LoadedModel.Load(directory, new ModelOptions { KvType = kvType, Threads = 1, Quantize = quantize });
         _context = new KernelContext(1);
         _placement = place?.Invoke(Model) ?? Placement.OnProcessor(Model, threads, BlocksMax, RowsMax);
         var blocks = Enumerable.Range(0, BlocksMax).Reverse().ToArray();

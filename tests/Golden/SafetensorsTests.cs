@@ -33,7 +33,7 @@ public sealed class SafetensorsTests
     {
         using var file = SafetensorsFile.Open(GoldenFolder.At("safetensors_format", "ok_all_dtypes.safetensors"));
         var values = Expected.GetProperty("ok_all_dtypes.safetensors").GetProperty("values");
-        foreach (var type in Enum.GetValues<StoredType>())
+        foreach (var type in Enum.GetValues<StoredType>().Where(type => !type.IsBlock()))
         {
             var tensor = file.Tensors.Single(t => t.Type == type);
             Assert.Equal([2, 3], tensor.Shape);

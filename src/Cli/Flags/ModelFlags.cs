@@ -7,7 +7,7 @@ namespace Hearth.Cli;
 static class ModelFlags
 {
     public static Option<string?> Model { get; } =
-        Flag.Text("--model", "The checkpoint's directory, or DIR=NAME; the demo model if not given");
+        Flag.Text("--model", "The checkpoint's directory or .gguf file, or PATH=NAME; the demo model if not given");
 
     public static Option<string?> Device { get; } =
         Flag.Text("--device", "What computes: cpu, cuda:N for a graphics card, or cuda:0,cuda:1 for a model over several", "cpu");
@@ -30,6 +30,9 @@ static class ModelFlags
     public static Option<string?> KvType { get; } =
         Flag.Text("--kv-type", "How keys and values are kept: f32, f16 or bf16", "f16");
 
+    public static Option<string?> Quantize { get; } =
+        Flag.Text("--quantize", "Round weights on load: q8 or q4; as they are stored if not given");
+
     public static Option<int> Context { get; } =
         Flag.Number("--context", "Most tokens of a conversation; 0 takes the model's", 0);
 
@@ -39,7 +42,9 @@ static class ModelFlags
         Flag.Number("--max-queue", "Turns that wait for a place in a step; one more is refused at once", 256);
 
     public static IReadOnlyList<Option> All { get; } =
-        [Model, Device, MaxMemory, Deterministic, Threads, KvMemory, HostMemory, KvType, Context, MaxBatchTokens, MaxQueue];
+    [
+        Model, Device, MaxMemory, Deterministic, Threads, KvMemory, HostMemory, KvType, Quantize, Context, MaxBatchTokens, MaxQueue,
+    ];
 
     /// <exception cref="SiloException">There is no such device.</exception>
     public static ModelSettings Read(ParseResult arguments)
@@ -62,6 +67,7 @@ static class ModelFlags
             Deterministic = arguments.GetValue(Deterministic),
             Threads = arguments.GetValue(Threads),
             KvType = arguments.GetValue(KvType)!,
+            Quantize = arguments.GetValue(Quantize),
             ContextLength = arguments.GetValue(Context) is > 0 and var context ? context : null,
             MaxBatchTokens = arguments.GetValue(MaxBatchTokens),
             MaxQueue = arguments.GetValue(MaxQueue),

@@ -2,26 +2,30 @@ using Hearth.Kernels;
 
 namespace Hearth.Engine.Checkpoints;
 
-/// <summary>A model's directory as Hugging Face lays it out: config.json, generation_config.json, and the weights in
-/// model.safetensors or in the shards that model.safetensors.index.json names.</summary>
+/// <summary>A model's files: a directory as Hugging Face lays it out (config.json, generation_config.json, and the weights in
+/// model.safetensors or in the shards that model.safetensors.index.json names), or one GGUF file, whose fields and tensors
+/// then have the names that Hugging Face gives them.</summary>
 sealed class Checkpoint : IDisposable
 {
     const string SingleName = "model.safetensors";
     internal const string IndexName = "model.safetensors.index.json";
 
-    readonly Dictionary<string, (SafetensorsFile File, TensorEntry Entry)> _tensors = new(StringComparer.Ordinal);
-    readonly List<SafetensorsFile> _files = [];
+    readonly Dictionary<string, (ITensorFile File, TensorEntry Entry)> _tensors = new(StringComparer.Ordinal);
+    readonly List<ITensorFile> _files = [];
 
     Checkpoint(string directory, ConfigSection config) => (Directory, Config) = (directory, config);
 
+    /// <summary>The directory or the GGUF file.</summary>
     public string Directory { get; }
     public ConfigSection Config { get; }
-    public IReadOnlyList<SafetensorsFile> Files => _files;
+    public IReadOnlyList<ITensorFile> Files => _files;
     public IEnumerable<TensorEntry> Tensors => _tensors.Values.Select(t => t.Entry);
 
     /// <exception cref="CheckpointException">Something is missing or not sound.</exception>
     public static Checkpoint Open(string directory)
     {
+        if (GgufFile.Is(directory))
+            return OpenGguf(directory);
         var checkpoint = new Checkpoint(directory, ReadConfig(directory));
         try
         {
@@ -38,9 +42,14 @@ sealed class Checkpoint : IDisposable
     /// <exception cref="CheckpointException">config.json is missing or not sound.</exception>
     public static ConfigSection ReadConfig(string directory)
     {
+        if (GgufFile.Is(directory))
+        {
+            using var gguf = GgufFile.Open(directory);
+            return GgufConfig.Of(gguf);
+        }
         var file = Path.Combine(directory, "config.json");
         return ConfigSection.Read(file) ?? throw new CheckpointException(
-            file, null, "the file is missing. Name a directory with a Hugging Face checkpoint.");
+            file, null, "the file is missing. Name a directory with a Hugging Face checkpoint, or a .gguf file.");
     }
 
     /// <summary>Ids that end a reply: those of generation_config.json, else of config.json.</summary>
@@ -73,6 +82,9 @@ sealed class Checkpoint : IDisposable
         return (found.Entry, found.File.Data(found.Entry));
     }
 
+    /// <summary>A tensor of whatever shape; null if there is none of that name.</summary>
+    public TensorEntry? Find(string name) => _tensors.TryGetValue(name, out var found) ? found.Entry : null;
+
     public string FileOf(string name) => _tensors.TryGetValue(name, out var found) ? found.File.Path : Directory;
 
     public void Dispose()
@@ -81,15 +93,34 @@ sealed class Checkpoint : IDisposable
             file.Dispose();
     }
 
+    static Checkpoint OpenGguf(string path)
+    {
+        var file = GgufFile.Open(path);
+        try
+        {
+            var checkpoint = new Checkpoint(path, GgufConfig.Of(file));
+            checkpoint._files.Add(file);
+            foreach (var entry in file.Tensors)
+                checkpoint._tensors.Add(entry.Name, (file, entry));
+            return checkpoint;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
     void OpenFiles()
     {
         var single = Path.Combine(Directory, SingleName);
         var indexFile = Path.Combine(Directory, IndexName);
         if (File.Exists(single))
         {
-            _files.Add(SafetensorsFile.Open(single));
-            foreach (var entry in _files[0].Tensors)
-                _tensors.Add(entry.Name, (_files[0], entry));
+            var file = SafetensorsFile.Open(single);
+            _files.Add(file);
+            foreach (var entry in file.Tensors)
+                _tensors.Add(entry.Name, (file, entry));
         }
         else if (ConfigSection.Read(indexFile, CheckpointLimits.IndexBytesMax) is { } index)
         {

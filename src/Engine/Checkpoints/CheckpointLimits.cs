@@ -18,6 +18,13 @@ static class CheckpointLimits
 
     public const int JsonDepthMax = 32;
 
+    /// <summary>Of a GGUF file: fields, entries of all lists together (tokens, scores, types, merges), bytes of one entry, bytes
+    /// of a text (a chat template).</summary>
+    public const int GgufFieldsMax = 1 << 14;
+    public const int GgufItemsMax = 1 << 21;
+    public const int GgufItemBytesMax = 1 << 14;
+    public const int GgufTextBytesMax = 1 << 22;
+
     public const int LayersMax = 1024;
     public const int HeadsMax = 1024;
     public const int HeadDimMax = 1024;

@@ -3,7 +3,7 @@ using Hearth.Kernels;
 namespace Hearth.Engine.Checkpoints;
 
 /// <summary>A safetensors file, mapped: its tensors are read in place.</summary>
-sealed class SafetensorsFile : IDisposable
+sealed class SafetensorsFile : ITensorFile
 {
     readonly MappedFile _map;
     readonly Dictionary<string, TensorEntry> _tensors;

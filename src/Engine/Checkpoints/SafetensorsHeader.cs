@@ -9,7 +9,8 @@ static class SafetensorsHeader
 {
     const int LengthBytes = 8;
 
-    static readonly (string Name, StoredType Type)[] Types = [.. Enum.GetValues<StoredType>().Select(t => (t.ToString(), t))];
+    static readonly (string Name, StoredType Type)[] Types =
+        [.. Enum.GetValues<StoredType>().Where(t => !t.IsBlock()).Select(t => (t.ToString(), t))];
 
     /// <summary>The header's bytes in a file that begins with <paramref name="start"/>.</summary>
     /// <param name="start">The file's first eight bytes, or all of a shorter file.</param>

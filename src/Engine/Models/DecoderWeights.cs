@@ -37,17 +37,18 @@ sealed record LayerWeights(
 sealed class DecoderWeights : IDisposable
 {
     readonly ModelSpec _spec;
+    readonly WeightStore _store;
     readonly WeightReader _reader;
 
-    /// <param name="context">Used while constructing only.</param>
+    /// <param name="store">Disposed of with the weights.</param>
     /// <exception cref="CheckpointException">A tensor is missing, or its shape or type is not what the model asks
     /// for.</exception>
-    public DecoderWeights(Checkpoint checkpoint, ModelSpec spec, KernelContext context)
+    public DecoderWeights(WeightStore store, ModelSpec spec)
     {
-        (_spec, _reader) = (spec, new WeightReader(checkpoint, context));
+        (_spec, _store, _reader) = (spec, store, new WeightReader(store));
         try
         {
-            Embedding = _reader.Linear(new(spec.Embedding, spec.VocabularySize), spec.TableWidth);
+            Embedding = _reader.Linear(new(spec.Embedding, spec.VocabularySize), spec.TableWidth, MatrixUse.Table);
             EmbeddingOut = Linear(spec.EmbeddingOut, spec.TableWidth);
             if (spec.PositionEmbedding is { } positions)
                 PositionEmbedding = Positions(positions);
@@ -55,7 +56,7 @@ sealed class DecoderWeights : IDisposable
             Layers = [.. spec.Layers.Select(Layer)];
             FinalNorm = Norm(spec.FinalNorm, spec.Width);
             HeadIn = Linear(spec.HeadIn, spec.Width);
-            Head = _reader.Linear(spec.Head, spec.TableWidth);
+            Head = _reader.Linear(spec.Head, spec.TableWidth, MatrixUse.Table);
         }
         catch
         {
@@ -74,9 +75,12 @@ sealed class DecoderWeights : IDisposable
     public LinearWeights Head { get; }
 
     /// <summary>Numbers in the tensors used, each counted once.</summary>
-    public long Parameters => _reader.Parameters;
+    public long Parameters => _store.Parameters;
 
-    public void Dispose() => _reader.Dispose();
+    /// <summary>The matrices in memory, by format.</summary>
+    public IEnumerable<(DType Type, int Count, long Bytes)> Formats => _store.Formats;
+
+    public void Dispose() => _store.Dispose();
 
     LayerWeights Layer(LayerSpec layer) => new(
         Places(layer.Attention.Norms),
@@ -118,7 +122,7 @@ sealed class DecoderWeights : IDisposable
     }
 
     ExpertsWeights Experts(ExpertsSpec experts) => new(
-        _reader.Linear(experts.Router, _spec.Width),
+        _reader.Linear(experts.Router, _spec.Width, MatrixUse.Exact),
         experts.Correction is { } name ? _reader.Vector(name, experts.Routing.Experts) : [],
         [.. experts.Experts.Select(Mlp)]);
 
@@ -127,7 +131,7 @@ sealed class DecoderWeights : IDisposable
 
     LinearWeights Positions(string name)
     {
-        var table = _reader.Linear(new(name, _spec.PositionsFirst + _spec.ContextLength), _spec.Width);
+        var table = _reader.Linear(new(name, _spec.PositionsFirst + _spec.ContextLength), _spec.Width, MatrixUse.Exact);
         return table.Part(_spec.PositionsFirst, _spec.ContextLength);
     }
 

@@ -14,6 +14,9 @@ public sealed record ModelOptions
     /// <summary>How keys and values are stored. F32 agrees with the reference to 1e-4, F16 costs half of the memory.</summary>
     public DType KvType { get; init; }
 
+    /// <summary>Rounds matrices on load to Q8 or Q4 (embeddings and head to Q8); null keeps them as they are stored.</summary>
+    public DType? Quantize { get; init; }
+
     /// <summary>Shortens the model's context; null keeps it.</summary>
     public int? ContextLength { get; init; }
 
@@ -30,6 +33,10 @@ public sealed record ModelOptions
 /// <param name="Type">As safetensors writes it: BF16.</param>
 /// <param name="Shape">As people write it: [256, 64].</param>
 public sealed record StoredTensor(string Name, string Type, string Shape, long Bytes);
+
+/// <param name="Matrices">How many.</param>
+/// <param name="Bytes">Of all of them, mapped or in memory.</param>
+public sealed record ServedFormat(string Format, int Matrices, long Bytes);
 
 /// <summary>A checkpoint, checked and in memory, from which runners are made. Dispose of it after its runners.</summary>
 public sealed class LoadedModel : IDisposable
@@ -56,14 +63,18 @@ public sealed class LoadedModel : IDisposable
             .Select(t => new StoredTensor(t.Name, t.Type.ToString(), t.ShapeText, t.Length)),
     ];
 
-    /// <summary>Bytes of the weights as they are stored.</summary>
-    internal long WeightBytes => _checkpoint.Tensors.Sum(t => t.Length);
+    /// <summary>The matrices as they are served, by format.</summary>
+    public IReadOnlyList<ServedFormat> Formats =>
+        [.. _weights.Formats.Select(f => new ServedFormat(f.Type.ToString(), f.Count, f.Bytes))];
+
+    /// <summary>Bytes of the matrices as they are served.</summary>
+    internal long WeightBytes => _weights.Formats.Sum(f => f.Bytes);
 
     /// <summary>Refuses a directory that holds no checkpoint, or one of another family, by its config.json alone.</summary>
     /// <exception cref="CheckpointException">It cannot be served; the message says why and what to do.</exception>
     public static void RequireConfig(string directory) => Family.Require(Checkpoint.ReadConfig(directory));
 
-    /// <param name="directory">A Hugging Face checkpoint: config.json and safetensors.</param>
+    /// <param name="directory">A Hugging Face checkpoint (config.json and safetensors), or a GGUF file.</param>
     /// <exception cref="CheckpointException">It cannot be served; the message says why and what to do.</exception>
     public static LoadedModel Load(string directory, ModelOptions options, CancellationToken cancellationToken = default)
     {
@@ -74,14 +85,14 @@ public sealed class LoadedModel : IDisposable
         {
             var spec = Family.Describe(checkpoint);
             using var context = new KernelContext(options.Threads);
-            weights = new DecoderWeights(checkpoint, spec, context);
+            weights = new DecoderWeights(new WeightStore(checkpoint, context, options.Quantize), spec);
             spec = Shorten(spec, options.ContextLength);
             var layout = new KvLayout(spec.Layers.Count, spec.KvHeads, spec.HeadDim, options.KvType, spec.ValueDim);
             var content = options.HeadersOnly
                 ? "" : Fingerprint.Of(checkpoint, context.Threads, options.Progress, cancellationToken);
             var card = new ModelCard
             {
-                Name = options.Name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(directory)),
+                Name = options.Name ?? NameOf(directory),
                 Directory = directory,
                 Family = spec.Family,
                 VocabularySize = spec.VocabularySize,
@@ -89,8 +100,9 @@ public sealed class LoadedModel : IDisposable
                 Parameters = weights.Parameters,
                 EosTokens = checkpoint.EosTokens(spec.VocabularySize),
                 Fingerprint = options.HeadersOnly
-                    ? "" : $"{content}-{layout.Type.ToString().ToLowerInvariant()}-b{KvLayout.BlockTokens}",
-                Created = File.GetLastWriteTimeUtc(Path.Combine(directory, "config.json")),
+                    ? "" : $"{content}{Rounded(options.Quantize)}-{Lower(layout.Type)}-b{KvLayout.BlockTokens}",
+                Created = File.GetLastWriteTimeUtc(
+                    File.Exists(directory) ? directory : Path.Combine(directory, "config.json")),
             };
             return new(checkpoint, spec, weights, card, layout);
         }
@@ -126,6 +138,25 @@ public sealed class LoadedModel : IDisposable
         _weights.Dispose();
         _checkpoint.Dispose();
     }
+
+    /// <summary>The fields of a GGUF file, which hold a tokenizer and a chat template too; null for a directory.</summary>
+    /// <exception cref="CheckpointException">The file is not sound.</exception>
+    public static GgufFields? ReadGguf(string path)
+    {
+        if (!GgufFile.Is(path))
+            return null;
+        using var file = GgufFile.Open(path);
+        return file.Fields;
+    }
+
+    /// <summary>The name of a model whose name is not given: its directory's, or its file's without the ending.</summary>
+    public static string NameOf(string path) => File.Exists(path)
+        ? Path.GetFileNameWithoutExtension(path)
+        : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
+
+    static string Rounded(DType? type) => type is { } rounded ? $"-{Lower(rounded)}" : "";
+
+    static string Lower(DType type) => type.ToString().ToLowerInvariant();
 
     static ModelSpec Shorten(ModelSpec spec, int? contextLength) => contextLength is not { } length
         ? spec

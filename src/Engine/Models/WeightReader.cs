@@ -3,7 +3,7 @@ using Hearth.Kernels;
 
 namespace Hearth.Engine.Models;
 
-/// <summary>A linear map's weights, mapped in their stored type, and its bias in f32 (empty if none).</summary>
+/// <summary>A linear map's weights and its bias in f32 (empty if none).</summary>
 readonly record struct LinearWeights(MatrixView Weights, float[] Bias)
 {
     public LinearWeights Part(int from, int rows) =>
@@ -13,31 +13,16 @@ readonly record struct LinearWeights(MatrixView Weights, float[] Bias)
 /// <summary>A norm's weights over a whole row, the offset in them; no bias is empty.</summary>
 sealed record NormWeights(NormSpec Spec, float[] Weight, float[] Bias);
 
-/// <summary>Tensors of a checkpoint in the shapes that a model gives them. Matrices stay mapped, except those whose rows lie in
-/// another order than they are used in, which are copied once.</summary>
-sealed class WeightReader(Checkpoint checkpoint, KernelContext context) : IDisposable
+/// <summary>Tensors of a checkpoint in the shapes that a model gives them. Matrices whose rows lie in another order than they are
+/// used in are copied once.</summary>
+sealed class WeightReader(WeightStore store)
 {
-    readonly HashSet<string> _used = new(StringComparer.Ordinal);
-    readonly List<NativeBuffer> _copies = [];
-
-    /// <summary>Numbers in the tensors used, each counted once.</summary>
-    public long Parameters { get; private set; }
-
-    public void Dispose()
-    {
-        foreach (var copy in _copies)
-            copy.Dispose();
-    }
-
-    public LinearWeights Linear(LinearSpec spec, int inputs)
+    public LinearWeights Linear(LinearSpec spec, int inputs, MatrixUse use = MatrixUse.Layer)
     {
         var name = $"{spec.Name}.weight";
-        var weights = spec switch
-        {
-            { Of: > 0 } => Stack(name, spec.Of, spec.Rows, inputs).SliceRows(spec.Index * spec.Rows, spec.Rows),
-            { Transposed: true } => Turn(Matrix(name, inputs, spec.Rows)),
-            _ => Matrix(name, spec.Rows, inputs),
-        };
+        var weights = spec.Of > 0
+            ? store.Stack(name, spec.Of, spec.Rows, inputs).SliceRows(spec.Index * spec.Rows, spec.Rows)
+            : store.Matrix(name, spec.Rows, inputs, use, spec.Transposed);
         return new(weights, spec.Bias ? Vector($"{spec.Name}.bias", spec.Rows) : []);
     }
 
@@ -53,17 +38,7 @@ sealed class WeightReader(Checkpoint checkpoint, KernelContext context) : IDispo
         return [.. parts];
     }
 
-    public MatrixView Matrix(string name, int rows, int columns)
-    {
-        var (entry, data) = checkpoint.Tensor(name, rows, columns);
-        return new(data, TypeOf(entry), rows, columns);
-    }
-
-    public float[] Vector(string name, params ReadOnlySpan<long> shape)
-    {
-        var (entry, data) = checkpoint.Tensor(name, shape);
-        return Numbers.ToSingles(context, TypeOf(entry), data);
-    }
+    public float[] Vector(string name, params ReadOnlySpan<long> shape) => store.Vector(name, shape);
 
     /// <param name="width">Of a row.</param>
     public NormWeights Norm(NormSpec spec, int width)
@@ -77,7 +52,7 @@ sealed class WeightReader(Checkpoint checkpoint, KernelContext context) : IDispo
     /// <summary>Rows of a map in another order; zeros for -1.</summary>
     public LinearWeights Reorder(LinearWeights linear, int[] rows)
     {
-        var copy = Own(new NativeBuffer(linear.Weights.Memory.Length / linear.Weights.Rows * rows.Length));
+        var copy = store.Allocate(linear.Weights.Memory.Length / linear.Weights.Rows * rows.Length);
         return new(GatherRows.Compute(linear.Weights, rows, copy),
             linear.Bias.Length == 0 ? [] : [.. rows.Select(row => row < 0 ? 0 : linear.Bias[row])]);
     }
@@ -85,7 +60,7 @@ sealed class WeightReader(Checkpoint checkpoint, KernelContext context) : IDispo
     /// <summary>A map [rows, columns] of ones and zeros: row i is input <paramref name="inputs"/>[i], or 0 for -1.</summary>
     public LinearWeights Spread(int[] inputs, int columns)
     {
-        var copy = Own(new NativeBuffer((long)inputs.Length * columns * sizeof(float)));
+        var copy = store.Allocate((long)inputs.Length * columns * sizeof(float));
         var ones = copy.AsSpan<float>();
         for (var row = 0; row < inputs.Length; row++)
         {
@@ -110,34 +85,6 @@ sealed class WeightReader(Checkpoint checkpoint, KernelContext context) : IDispo
             GroupWeights.Numbered =>
                 [.. Enumerable.Range(0, spec.Groups).SelectMany(i => Vector($"{spec.Name}.{i}.{suffix}", part))],
             _ => [.. Enumerable.Repeat(Vector($"{spec.Name}.{suffix}", part), spec.Groups).SelectMany(v => v)],
-        };
-    }
-
-    MatrixView Stack(string name, int count, int rows, int columns)
-    {
-        var (entry, data) = checkpoint.Tensor(name, count, rows, columns);
-        return new(data, TypeOf(entry), checked(count * rows), columns);
-    }
-
-    MatrixView Turn(MatrixView stored) => Transpose.Compute(context, stored, Own(new NativeBuffer(stored.Memory.Length)));
-
-    NativeBuffer Own(NativeBuffer copy)
-    {
-        _copies.Add(copy);
-        return copy;
-    }
-
-    DType TypeOf(TensorEntry entry)
-    {
-        if (_used.Add(entry.Name))
-            Parameters += entry.Elements;
-        return entry.Type switch
-        {
-            StoredType.F32 => DType.F32,
-            StoredType.F16 => DType.F16,
-            StoredType.BF16 => DType.BF16,
-            _ => throw new CheckpointException(checkpoint.FileOf(entry.Name), entry.Name,
-                $"is stored as {entry.Type}; served are F32, F16 and BF16. Convert the checkpoint to one of them."),
         };
     }
 }

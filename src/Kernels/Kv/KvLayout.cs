@@ -19,10 +19,13 @@ public readonly record struct KvLayout
         ArgumentOutOfRangeException.ThrowIfGreaterThan(layers, Limits.LayersMax);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(kvHeads, Limits.KvHeadsMax);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(headDim, Limits.HeadDimMax);
+        if (!type.IsWide())
+        {
+            throw new ArgumentOutOfRangeException(nameof(type), type, "keys and values are F32, F16 or BF16");
+        }
         ArgumentOutOfRangeException.ThrowIfLessThan(valueDim ?? 1, 1, nameof(valueDim));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(valueDim ?? 1, Limits.HeadDimMax, nameof(valueDim));
         (Layers, KvHeads, HeadDim, ValueDim, Type) = (layers, kvHeads, headDim, valueDim ?? headDim, type);
-        _ = type.Size();
     }
 
     public int Layers { get; }

@@ -13,7 +13,7 @@ unsafe struct Target
     public int K;
     public bool Accumulate;
 
-    public readonly long RowBytes => (long)K * Type.Size();
+    public readonly long RowBytes => Type.RowBytes(K);
 
     /// <summary>Puts a sum where it belongs; the one place that ends an element's arithmetic.</summary>
     public readonly void Finish(nint row, int column, float sum)
@@ -144,7 +144,7 @@ readonly unsafe struct GemmJob(KernelSet kernels, Targets targets, float* packed
     void PackPanel(in Target target, int from, int rows, int k, int columns, float* panel)
     {
         var width = kernels.TileColumns;
-        var source = target.W + from * target.RowBytes + (nint)k * target.Type.Size();
+        var source = target.W + from * target.RowBytes + (nint)target.Type.RowBytes(k);
         for (var row = 0; row < rows; row += width, panel += (nint)width * kernels.Padded(columns))
         {
             kernels.Pack(target.Type, source + row * target.RowBytes, (nint)target.RowBytes, Math.Min(width, rows - row), width,

@@ -10,9 +10,9 @@ public readonly unsafe struct MatrixView
         ArgumentOutOfRangeException.ThrowIfNegative(rows);
         ArgumentOutOfRangeException.ThrowIfNegative(columns);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(columns, Limits.ColumnsMax);
-        if (memory.Length != (long)rows * columns * type.Size())
+        if (memory.Length != rows * type.RowBytes(columns))
         {
-            throw new ArgumentException($"[{rows}, {columns}] of {type} needs {(long)rows * columns * type.Size()} bytes, "
+            throw new ArgumentException($"[{rows}, {columns}] of {type} needs {rows * type.RowBytes(columns)} bytes, "
                 + $"the memory has {memory.Length}", nameof(memory));
         }
         (Memory, Type, Rows, Columns) = (memory, type, rows, columns);
@@ -28,7 +28,7 @@ public readonly unsafe struct MatrixView
 
     internal byte* Address => Memory.Address;
 
-    internal long RowBytes => (long)Columns * Type.Size();
+    internal long RowBytes => Type.RowBytes(Columns);
 
     /// <summary>Rows from..from+count-1 of the same memory, e.g. one part of a fused projection.</summary>
     public MatrixView SliceRows(int from, int count)

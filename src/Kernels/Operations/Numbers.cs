@@ -5,11 +5,12 @@ namespace Hearth.Kernels;
 /// <summary>Conversions between stored formats and f32.</summary>
 public static unsafe class Numbers
 {
-    /// <summary>Widens target.Length elements; exact, subnormals, infinities and NaN included.</summary>
+    /// <summary>Widens target.Length elements, of formats in blocks a row; exact, of 16 and 32 bits subnormals,
+    /// infinities and NaN included.</summary>
     /// <exception cref="ArgumentException">source is not as long as target.Length elements.</exception>
     public static void Widen(KernelContext context, DType type, ReadOnlySpan<byte> source, Span<float> target)
     {
-        Check.Length(source.Length, (long)target.Length * type.Size(), nameof(source));
+        Check.Length(source.Length, type.RowBytes(target.Length), nameof(source));
         fixed (byte* s = source)
         fixed (float* t = target)
         {
@@ -40,16 +41,22 @@ public static unsafe class Numbers
 static unsafe class ConvertKernel<S, V> where S : struct, ISimd<V> where V : struct
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Widen<E>(byte* source, float* target, nint n) where E : struct, IElement
+    public static void Widen<E>(byte* source, float* target, nint n) where E : struct, IWeight
     {
-        nint i = 0;
-        for (; i <= n - S.Lanes; i += S.Lanes)
+        var scales = stackalloc float[StretchScales.Count];
+        for (; n > 0; n -= E.Stretch, source += E.StretchBytes, target += E.Stretch)
         {
-            S.Store(E.Load<S, V>(source, i), target + i);
-        }
-        for (; i < n; i++)
-        {
-            target[i] = E.Load<SimdScalar, float>(source, i);
+            var columns = (int)Math.Min(E.Stretch, n);
+            E.Prepare(source, columns, scales);
+            nint i = 0;
+            for (; i <= columns - S.Lanes; i += S.Lanes)
+            {
+                S.Store(E.Load<S, V>(source, scales, i), target + i);
+            }
+            for (; i < columns; i++)
+            {
+                target[i] = E.Load<SimdScalar, float>(source, scales, i);
+            }
         }
     }
 

@@ -55,7 +55,11 @@ public static unsafe class Transpose
         public void Execute(int chunk, int worker)
         {
             var (from, to) = (chunk * Tile, Math.Min(rows, (chunk + 1) * Tile));
-            if (size == 2)
+            if (size == 1)
+            {
+                Move(source, target, from, to);
+            }
+            else if (size == 2)
             {
                 Move((ushort*)source, (ushort*)target, from, to);
             }

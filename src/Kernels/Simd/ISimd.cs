@@ -25,6 +25,22 @@ unsafe interface ISimd<V> where V : struct
 
     static abstract V LoadF16(ushort* source);
 
+    /// <summary>Lanes signed bytes as numbers.</summary>
+    static abstract V LoadI8(sbyte* source);
+
+    /// <summary>Lanes bytes, of each the bits of <paramref name="mask"/> after a shift to the right, as a number.</summary>
+    static abstract V LoadField(byte* source, int shift, int mask);
+
+    /// <summary>Of Lanes bytes the low (shift 0) or high (shift 4) half: half * scale + offset, rounded once.</summary>
+    static abstract V LoadHalves(byte* source, int shift, V scale, V offset);
+
+    /// <summary>Lanes f8 numbers: each byte, its sign extended, is shifted to f32's places, masked, and its exponent
+    /// re-biased by a product.</summary>
+    static abstract V LoadF8(sbyte* source, int shift, int places, float rebias);
+
+    /// <summary>1 in each lane whose bit is set, else 0.</summary>
+    static abstract V LaneBits(uint bits);
+
     /// <summary>2 x Lanes elements: the even ones and the odd ones.</summary>
     static abstract void LoadPairBF16(ushort* source, out V even, out V odd);
 

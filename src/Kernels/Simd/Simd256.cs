@@ -43,6 +43,39 @@ readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     }
 
     [MethodImpl(Inline)]
+    public static Vector256<float> LoadI8(sbyte* source) => Vector256.ConvertToSingle(Extend(source));
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> LoadField(byte* source, int shift, int mask) =>
+        Vector256.ConvertToSingle((Extend(source) >> shift) & Vector256.Create(mask));
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> LoadHalves(byte* source, int shift, Vector256<float> scale, Vector256<float> offset) =>
+        Vector256.FusedMultiplyAdd(LoadField(source, shift, 15), scale, offset);
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> LoadF8(sbyte* source, int shift, int places, float rebias) =>
+        ((Extend(source) << shift) & Vector256.Create(places)).AsSingle() * Vector256.Create(rebias);
+
+    [MethodImpl(Inline)]
+    public static Vector256<float> LaneBits(uint bits)
+    {
+        var lanes = Vector256.Create(1, 2, 4, 8, 16, 32, 64, 128);
+        return Vector256.ConditionalSelect(Vector256.Equals(Vector256.Create((int)bits) & lanes, lanes).AsSingle(),
+            Vector256<float>.One, Vector256<float>.Zero);
+    }
+
+    /// <summary>Eight bytes, their signs extended.</summary>
+    [MethodImpl(Inline)]
+    internal static Vector256<int> Extend(void* source)
+    {
+        var bytes = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<long>(source)).AsSByte();
+        return Avx2.IsSupported
+            ? Avx2.ConvertToVector256Int32(bytes)
+            : Vector256.WidenLower(Vector128.WidenLower(bytes).ToVector256Unsafe());
+    }
+
+    [MethodImpl(Inline)]
     public static void LoadPairBF16(ushort* source, out Vector256<float> even, out Vector256<float> odd)
     {
         var bits = Vector256.Load((uint*)source);

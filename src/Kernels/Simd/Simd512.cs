@@ -43,6 +43,38 @@ readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     }
 
     [MethodImpl(Inline)]
+    public static Vector512<float> LoadI8(sbyte* source) => Vector512.ConvertToSingle(Extend(source));
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> LoadField(byte* source, int shift, int mask) =>
+        Vector512.ConvertToSingle((Extend(source) >> shift) & Vector512.Create(mask));
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> LoadHalves(byte* source, int shift, Vector512<float> scale, Vector512<float> offset)
+    {
+        if (Avx512F.IsSupported)
+        {
+            // The 16 numbers that there are, picked by the low four bits of each lane.
+            var table = Vector512.FusedMultiplyAdd(Vector512.Create(
+                0f, 1f, 2f, 3f, 4f, 5f, 6f, 7f, 8f, 9f, 10f, 11f, 12f, 13f, 14f, 15f), scale, offset);
+            return Avx512F.PermuteVar16x32(table, Extend(source) >> shift);
+        }
+        return Vector512.FusedMultiplyAdd(LoadField(source, shift, 15), scale, offset);
+    }
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> LoadF8(sbyte* source, int shift, int places, float rebias) =>
+        ((Extend(source) << shift) & Vector512.Create(places)).AsSingle() * Vector512.Create(rebias);
+
+    [MethodImpl(Inline)]
+    public static Vector512<float> LaneBits(uint bits)
+    {
+        var lanes = Vector512.Create(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768);
+        return Vector512.ConditionalSelect(Vector512.Equals(Vector512.Create((int)bits) & lanes, lanes).AsSingle(),
+            Vector512<float>.One, Vector512<float>.Zero);
+    }
+
+    [MethodImpl(Inline)]
     public static void LoadPairBF16(ushort* source, out Vector512<float> even, out Vector512<float> odd)
     {
         var bits = Vector512.Load((uint*)source);
@@ -177,6 +209,11 @@ readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     static Vector512<float> WithSpecials(Vector512<float> value) =>
         value | (Vector512.GreaterThanOrEqual(Vector512.Abs(value), Vector512.Create(65536f))
             & Vector512.Create(float.PositiveInfinity));
+
+    [MethodImpl(Inline)]
+    static Vector512<int> Extend(void* source) => Avx512F.IsSupported
+        ? Avx512F.ConvertToVector512Int32(Vector128.Load((sbyte*)source))
+        : Vector512.Create(Simd256.Extend(source), Simd256.Extend((sbyte*)source + 8));
 
     [MethodImpl(Inline)]
     static Vector512<uint> Widen(ushort* source) => Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe());

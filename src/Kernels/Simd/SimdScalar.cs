@@ -36,6 +36,23 @@ readonly unsafe struct SimdScalar : ISimd<float>
     public static float LoadF16(ushort* source) => (float)BitConverter.UInt16BitsToHalf(*source);
 
     [MethodImpl(Inline)]
+    public static float LoadI8(sbyte* source) => *source;
+
+    [MethodImpl(Inline)]
+    public static float LoadField(byte* source, int shift, int mask) => (*source >> shift) & mask;
+
+    [MethodImpl(Inline)]
+    public static float LoadHalves(byte* source, int shift, float scale, float offset) =>
+        MathF.FusedMultiplyAdd((*source >> shift) & 15, scale, offset);
+
+    [MethodImpl(Inline)]
+    public static float LoadF8(sbyte* source, int shift, int places, float rebias) =>
+        BitConverter.Int32BitsToSingle((*source << shift) & places) * rebias;
+
+    [MethodImpl(Inline)]
+    public static float LaneBits(uint bits) => bits & 1;
+
+    [MethodImpl(Inline)]
     public static void LoadPairBF16(ushort* source, out float even, out float odd) =>
         (even, odd) = (LoadBF16(source), LoadBF16(source + 1));
 

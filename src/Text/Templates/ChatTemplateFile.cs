@@ -54,6 +54,20 @@ public sealed record ChatTemplateFile
         string? Token(string name) => TokenText(config?[name]) ?? TokenText(tokens?[name]);
     }
 
+    /// <summary>The templates of a GGUF file; null when it has none.</summary>
+    /// <exception cref="TemplateException">A template does not parse.</exception>
+    public static ChatTemplateFile? Load(GgufVocabulary vocabulary) => vocabulary.ChatTemplate is not { } source
+        ? null
+        : new ChatTemplateFile
+        {
+            Default = ChatTemplate.Parse(source, vocabulary.File),
+            ToolUse = vocabulary.ToolTemplate is { } tools ? ChatTemplate.Parse(tools, $"{vocabulary.File}#tool_use") : null,
+            BosToken = vocabulary.TokenOf(vocabulary.Bos),
+            EosToken = vocabulary.TokenOf(vocabulary.Eos),
+            PadToken = vocabulary.TokenOf(vocabulary.Padding),
+            UnkToken = vocabulary.TokenOf(vocabulary.Unknown),
+        };
+
     static (ChatTemplate? Main, ChatTemplate? ToolUse) FindTemplates(string directory, JsonField? config)
     {
         var path = Path.Combine(directory, "chat_template.jinja");

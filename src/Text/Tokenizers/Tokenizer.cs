@@ -59,6 +59,14 @@ public sealed class Tokenizer
         return new(new Pipeline(file.Root, config?.Root));
     }
 
+    /// <summary>Makes the tokenizer that a GGUF file describes.</summary>
+    /// <exception cref="TokenizerException">The vocabulary is not sound, or of a kind that is not supported.</exception>
+    public static Tokenizer Load(GgufVocabulary vocabulary)
+    {
+        using var file = GgufConverter.Write(vocabulary);
+        return new(new Pipeline(file.Root, null));
+    }
+
     /// <summary>The highest id plus one; a model's output may be wider.</summary>
     public int VocabularySize => _tokenOf.Length;
 

@@ -30,6 +30,22 @@ void copy_async(u32 shared, const void* global, int bytes);
 void copy_async_commit();
 void copy_async_wait(int pending);
 
+// A warpgroup's words (wgmma.cuh): products wait in groups until group_wait, or are done at once with seed 0.
+void group_begin();
+void group_commit();
+void group_wait();
+void group_multiply(f32* d, int columns, const u32* left_registers, u64 left, u64 right, bool add, bool is_bf16);
+
+struct GroupProduct
+{
+    f32* d[128];
+    const u32* left_registers[128];  // null: the left factor lies in shared memory
+    int columns;
+    u64 left, right;
+    bool add, is_bf16;
+};
+void compute_group(const GroupProduct& product);
+
 [[noreturn]] void fail(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
 // sizes: of the parameters, in order.

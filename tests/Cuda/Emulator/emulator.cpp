@@ -79,7 +79,7 @@ struct Copy
     int bytes;
 };
 
-enum class Waits { Nothing, Barrier, Named, Warp, Done };
+enum class Waits { Nothing, Barrier, Named, Warp, Group, Done };
 
 struct Fiber
 {
@@ -98,10 +98,19 @@ struct Warp
     const char* what;
 };
 
+struct Group  // of four warps
+{
+    int arrived;
+    GroupProduct product;
+    std::vector<GroupProduct> pending;
+    bool begun;
+};
+
 struct Block
 {
     std::vector<Fiber> fibers;
     std::vector<Warp> warps;
+    std::vector<Group> groups;
     std::map<std::string, size_t> objects;
     size_t objects_end, dynamic_start, dynamic_bytes;
     u8* shared = nullptr;
@@ -204,6 +213,8 @@ void release_barriers()
             block.current = i;
             fail("thread %d waits in %s for %d more lanes of its warp", i, warp.what, 32 - warp.arrived);
         }
+        if (fiber.waits == Waits::Group)
+            fail("thread %d waits for %d more threads of its warpgroup", i, 128 - block.groups[(size_t)i / 128].arrived);
         if (fiber.waits == Waits::Named)
             fail("thread %d waits at barrier %d, where %d of %d came", i, fiber.barrier_id, block.named[fiber.barrier_id][0],
                 block.named[fiber.barrier_id][1]);
@@ -218,6 +229,7 @@ void run_block()
     block.objects.clear();
     block.objects_end = 0;
     block.warps.assign((size_t)warps, {});
+    block.groups.assign((size_t)threads / 128 + 1, {});
     memset(block.named, 0, sizeof block.named);
     for (int i = 0; i < threads; i++)
         start_fiber(block.fibers[(size_t)i]);
@@ -313,6 +325,65 @@ void collective(void* operands, void (*compute)(void**), const char* what)
     warp.arrived = 0;
     for (int i = thread / 32 * 32; i < thread / 32 * 32 + 32; i++)
         block.fibers[(size_t)i].waits = Waits::Nothing;
+}
+
+namespace {
+
+// Waits for the warpgroup's 128 threads; the last one does the work.
+template <class Work> void with_group(Work work)
+{
+    int thread = block.current;
+    auto& group = block.groups[(size_t)thread / 128];
+    if (++group.arrived < 128) {
+        block.fibers[(size_t)thread].waits = Waits::Group;
+        yield();
+        return;
+    }
+    work(group);
+    group.arrived = 0;
+    for (int i = thread / 128 * 128; i < thread / 128 * 128 + 128; i++)
+        block.fibers[(size_t)i].waits = Waits::Nothing;
+}
+
+}  // namespace
+
+void group_begin()
+{
+    with_group([](Group& group) { group.begun = true; });
+}
+
+void group_commit()
+{
+    with_group([](Group& group) { group.begun = false; });
+}
+
+void group_wait()
+{
+    with_group([](Group& group) {
+        for (auto& product : group.pending)
+            compute_group(product);
+        group.pending.clear();
+    });
+}
+
+void group_multiply(f32* d, int columns, const u32* left_registers, u64 left, u64 right, bool add, bool is_bf16)
+{
+    auto& product = block.groups[(size_t)block.current / 128].product;
+    product.d[block.current % 128] = d;
+    product.left_registers[block.current % 128] = left_registers;
+    with_group([&](Group& group) {
+        if (!group.begun)
+            fail("a product of a warpgroup without group_begin before it");
+        product.columns = columns;
+        product.left = left;
+        product.right = right;
+        product.add = add;
+        product.is_bf16 = is_bf16;
+        if (block.late)
+            group.pending.push_back(product);
+        else
+            compute_group(product);
+    });
 }
 
 void* shared_object(const char* site, size_t bytes, size_t alignment)

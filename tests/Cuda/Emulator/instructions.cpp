@@ -111,6 +111,47 @@ template <class T> static void multiply(void** lanes)
             m[i % 8 * 4 + j / 2]->d[i / 8 * 2 + j % 2] = product[i][j];
 }
 
+// A word for a factor in shared memory, swizzled by 128 bytes: the chunk's bits 4 to 6 are crossed with bits 7 to 9 of the address.
+static f32 element(u64 word, u32 offset, bool is_bf16)
+{
+    if (word >> 62 != 1)
+        fail("a factor that is not swizzled by 128 bytes");
+    u32 address = (u32)(word & 0x3fff) << 4;
+    address += offset;
+    address ^= address >> 3 & 0x70;
+    u16 bits = *(u16*)shared_place(address, 2, 2, "group_multiply");
+    return is_bf16 ? from_bits((u32)bits << 16) : half_value(bits);
+}
+
+void compute_group(const GroupProduct& p)
+{
+    f32 a[64][16], b[16][256];
+    u32 left_rows = (u32)(p.left >> 32 & 0x3fff) << 4;
+    u32 right_columns = (u32)(p.right >> 16 & 0x3fff) << 4, right_rows = (u32)(p.right >> 32 & 0x3fff) << 4;
+    for (int m = 0; m < 64; m++)
+        for (int k = 0; k < 16; k++) {
+            if (p.left_registers[0]) {
+                int thread = m / 16 * 32 + m % 8 * 4 + k % 8 / 2, r = m % 16 / 8 + k / 8 * 2;
+                u32 pair = p.left_registers[thread][r];
+                u16 bits = (u16)(k % 2 ? pair >> 16 : pair);
+                a[m][k] = p.is_bf16 ? from_bits((u32)bits << 16) : half_value(bits);
+            } else
+                a[m][k] = element(p.left, (u32)(m / 8) * left_rows + (u32)(m % 8) * 128 + (u32)k * 2, p.is_bf16);
+        }
+    for (int k = 0; k < 16; k++)
+        for (int n = 0; n < p.columns; n++)
+            b[k][n] = element(p.right, (u32)(n / 64) * right_columns + (u32)(n % 64) * 2 + (u32)(k / 8) * right_rows
+                + (u32)(k % 8) * 128, p.is_bf16);
+    for (int m = 0; m < 64; m++)
+        for (int n = 0; n < p.columns; n++) {
+            double sum = 0;
+            for (int k = 0; k < 16; k++)
+                sum += (double)(a[m][k] * b[k][n]);
+            f32& d = p.d[m / 16 * 32 + m % 8 * 4 + n % 8 / 2][n / 8 * 4 + m % 16 / 8 * 2 + n % 2];
+            d = (f32)((p.add ? (double)d : 0.0) + sum);
+        }
+}
+
 void compute_bf16(void** lanes) { multiply<bf16>(lanes); }
 void compute_f16(void** lanes) { multiply<f16>(lanes); }
 
