@@ -30,11 +30,13 @@ sealed class Batch(int rowsMax, int sequencesMax)
     /// <param name="start">Tokens of the sequence that are in its blocks already.</param>
     /// <param name="blocks">The sequence's block table: block i holds positions [i * BlockTokens, (i + 1) * BlockTokens);
     /// long enough for start + tokens.Length.</param>
-    public void Add(ReadOnlySpan<int> tokens, int start, ReadOnlyMemory<int> blocks, LogitsWanted logits)
+    /// <param name="cross">Where the keys and values of its encoder's output lie; empty if it has none.</param>
+    public void Add(
+        ReadOnlySpan<int> tokens, int start, ReadOnlyMemory<int> blocks, LogitsWanted logits, CrossBlocks cross = default)
     {
         var wanted = logits switch { LogitsWanted.None => 0, LogitsWanted.Last => 1, _ => tokens.Length };
         tokens.CopyTo(_tokens.AsSpan(Rows));
-        _sequences[Count++] = new BatchSequence(Rows, tokens.Length, start, blocks, LogitRows, wanted);
+        _sequences[Count++] = new BatchSequence(Rows, tokens.Length, start, blocks, LogitRows, wanted, cross);
         Rows += tokens.Length;
         LogitRows += wanted;
     }
@@ -42,7 +44,17 @@ sealed class Batch(int rowsMax, int sequencesMax)
 
 /// <param name="Start">Position of the first new token.</param>
 /// <param name="LogitRow">First of its <paramref name="LogitCount"/> rows (the last ones of the sequence) in the logits.</param>
-readonly record struct BatchSequence(int FirstRow, int Rows, int Start, ReadOnlyMemory<int> Blocks, int LogitRow, int LogitCount);
+readonly record struct BatchSequence(
+    int FirstRow,
+    int Rows,
+    int Start,
+    ReadOnlyMemory<int> Blocks,
+    int LogitRow,
+    int LogitCount,
+    CrossBlocks Cross = default);
+
+/// <param name="Length">Positions of the encoder's output.</param>
+readonly record struct CrossBlocks(ReadOnlyMemory<int> Blocks, int Length);
 
 enum LogitsWanted
 {

@@ -57,7 +57,10 @@ public sealed class AttentionTests
         var kv = new KvFixture(type, heads, kvHeads, headDim, _decoding);
         var shared = 32 * headDim + 256 * (headDim + kv.ValueStride);
         foreach (var spec in Specs.Select(spec => spec with { Heads = heads }))
-            Data.Near(kv.Expected(spec), Decode(kv, spec, null, $"attend_decode_{type}_{headDim}", shared), 4 * Data.Epsilon(type));
+        {
+            Data.Near(kv.Expected(spec), Decode(kv, spec, null, $"attend_decode_{type}_{headDim}", shared),
+                4 * Data.Epsilon(type));
+        }
         float[] slopes = [.. Enumerable.Range(0, heads).Select(i => 0.5f / (i + 1))];
         Data.Near(kv.Expected(Specs[0] with { Heads = heads }, slopes),
             Decode(kv, Specs[0], slopes, $"attend_decode_{type}_{headDim}", shared), 4 * Data.Epsilon(type));
@@ -75,7 +78,8 @@ public sealed class AttentionTests
         foreach (var spec in Specs.Select(spec => spec with { Heads = heads }))
             Data.Near(kv.Expected(spec), FastPrefill(kv, spec, null), 4 * Data.Epsilon(type));
         float[] slopes = [.. Enumerable.Range(0, heads).Select(i => 0.5f / (i + 1))];
-        Data.Near(kv.Expected(Specs[0] with { Heads = heads }, slopes), FastPrefill(kv, Specs[0], slopes), 4 * Data.Epsilon(type));
+        Data.Near(kv.Expected(Specs[0] with { Heads = heads }, slopes), FastPrefill(kv, Specs[0], slopes),
+            4 * Data.Epsilon(type));
     }
 
     [Theory]
@@ -152,9 +156,11 @@ public sealed class AttentionTests
         const int Parts = 3;
         var partials = new Output<float>(kv.Sequences * kv.Heads * Parts * (kv.HeadDim + 2));
         KernelRun.Launch(kernel, (Parts, kv.KvHeads, kv.Sequences), 128, shared,
-            [kv.Queries, pool ?? Data.Stored(kv.Type, kv.Pool), kv.Spans, kv.Tables, null, partials, Parts, .. kv.Shape(spec, slopes)]);
+            [kv.Queries, pool ?? Data.Stored(kv.Type, kv.Pool), kv.Spans, kv.Tables, null, partials, Parts,
+            .. kv.Shape(spec, slopes)]);
         var target = new Output<float>(kv.Queries.Length);
-        KernelRun.Launch("attend_merge", (kv.Heads, kv.Sequences, 1), 128, 0, partials.Values, kv.Spans, null, target, Parts, kv.Heads,
+        KernelRun.Launch("attend_merge", (kv.Heads, kv.Sequences, 1), 128, 0, partials.Values, kv.Spans, null, target, Parts,
+            kv.Heads,
             kv.HeadDim, spec.Window, spec.SinkTokens);
         return target.Values!;
     }

@@ -61,7 +61,8 @@ static class Data
     public static float[] Float8Row(float[] row)
     {
         var largest = row.Max(MathF.Abs);
-        return largest == 0 ? row : Array.ConvertAll(row, x => MathF.CopySign(Nearest(MathF.Abs(x * (448 / largest))), x) * (largest / 448));
+        return largest == 0
+            ? row : Array.ConvertAll(row, x => MathF.CopySign(Nearest(MathF.Abs(x * (448 / largest))), x) * (largest / 448));
 
         static float Nearest(float x)
         {
@@ -73,7 +74,8 @@ static class Data
         }
     }
 
-    public static IOutput Output(string type, int length) => type == "f32" ? new Output<float>(length) : new Output<ushort>(length);
+    public static IOutput Output(string type, int length) =>
+        type == "f32" ? new Output<float>(length) : new Output<ushort>(length);
 
     public static IOutput Output(string type, Array initial) =>
         type == "f32" ? new Output<float>((float[])initial) : new Output<ushort>((ushort[])initial);

@@ -83,9 +83,11 @@ public sealed class ElementwiseTests
             float[] weights = [0.25f, 0.5f, 2, 9];
             var combined = new Output<float>(2 * width);
             KernelRun.Launch("combine_rows", (2, 1, 1), 128, 0, source, pairs, weights, combined, 2, width, 0);
-            double Part(int pair, int column) => pairs[pair] < 0 ? 0 : weights[pair] * (double)source[pairs[pair] * width + column];
+            double Part(int pair, int column) =>
+                pairs[pair] < 0 ? 0 : weights[pair] * (double)source[pairs[pair] * width + column];
             double[] expected =
-                [.. Enumerable.Range(0, 2 * width).Select(i => Part(i / width * 2, i % width) + Part(i / width * 2 + 1, i % width))];
+                [.. Enumerable.Range(0, 2 * width)
+                    .Select(i => Part(i / width * 2, i % width) + Part(i / width * 2 + 1, i % width))];
             Data.Near(expected, combined.Values, 1e-6);
         }
     }

@@ -17,7 +17,8 @@ public sealed class GemvTests
             var (source, bias, before) = (Data.Normal(5, rows * k), Data.Normal(6, n[0]), Data.Normal(7, rows * n[2]));
             var targets = new[] { new Output<float>(rows * n[0]), new Output<float>(rows * n[1]), new Output<float>(before) };
             KernelRun.Launch($"gemv_{type}", (3, 1, 1), 128, 0, Data.Stored(type, weights[0]), Data.Stored(type, weights[1]),
-                Data.Stored(type, weights[2]), bias, null, null, targets[0], targets[1], targets[2], source, n[0], n[1], n[2], k, rows, 4);
+                Data.Stored(type, weights[2]), bias, null, null, targets[0], targets[1], targets[2], source, n[0], n[1], n[2], k,
+                rows, 4);
             for (var map = 0; map < 3; map++)
             {
                 var expected = Product(Data.Rounded(type, weights[map]), source, n[map], k, rows);
@@ -36,7 +37,8 @@ public sealed class GemvTests
         float[] Run(float[] x)
         {
             var target = new Output<float>(x.Length / K * N);
-            KernelRun.Launch("gemv_bf16", (2, 1, 1), 128, 0, weights, null, null, null, null, null, target, null, null, x, N, 0, 0, K,
+            KernelRun.Launch("gemv_bf16", (2, 1, 1), 128, 0, weights, null, null, null, null, null, target, null, null, x, N, 0,
+                0, K,
                 x.Length / K, 0);
             return target.Values!;
         }

@@ -16,7 +16,8 @@ public sealed class KvTests
         foreach (var interleaved in (bool[])[false, true])
         {
             var (q, k) = (new Output<float>(queries), new Output<float>(keys));
-            KernelRun.Launch(interleaved ? "rope_interleaved" : "rope", (Rows, 1, 1), 128, 0, q, k, Array.ConvertAll(angles, MathF.Cos),
+            KernelRun.Launch(interleaved ? "rope_interleaved" : "rope", (Rows, 1, 1), 128, 0, q, k, Array.ConvertAll(angles,
+                MathF.Cos),
                 Array.ConvertAll(angles, MathF.Sin), QueryHeads, KeyHeads, HeadDim, Half, Half);
             Data.Near(Turned(queries, QueryHeads), q.Values, 1e-6);
             Data.Near(Turned(keys, KeyHeads), k.Values, 1e-6);
@@ -53,7 +54,8 @@ public sealed class KvTests
             var elements = (int)(layout.BlockBytes * Blocks / layout.Type.Size());
             var before = Data.Stored(type, Data.Normal(3, elements));
             var pool = Data.Output(type, before);
-            KernelRun.Launch($"kv_write_{type}", (slots.Length, 1, 1), 128, 0, keys, values, pool, slots, 1, Layers, KvHeads, headDim,
+            KernelRun.Launch($"kv_write_{type}", (slots.Length, 1, 1), 128, 0, keys, values, pool, slots, 1, Layers, KvHeads,
+                headDim,
                 layout.ValueStride);
 
             using var expected = new KvPool(layout, Blocks);
@@ -97,7 +99,8 @@ public sealed class KvTests
 
         var exported = new Output<byte>(compact.Length);
         object[] shape = [blocks.Length, tokens, Layers, KvHeads, headDim, layout.ValueStride];
-        KernelRun.Launch($"kv_export_{type}", (Layers * KvHeads, blocks.Length, 1), 128, 0, [content, blocks, exported, .. shape]);
+        KernelRun.Launch($"kv_export_{type}", (Layers * KvHeads, blocks.Length, 1), 128, 0, [content, blocks, exported,
+            .. shape]);
         Assert.Equal(compact, exported.Values!);
 
         // What is imported is other content in the same places: the processor's import says which.
@@ -127,7 +130,8 @@ public sealed class KvTests
         var pool = new Output<byte>(bytes);
         int[] from = [0, 2], to = [3, 1];
         KernelRun.Launch("kv_copy", (2, 2, 1), 128, 0, pool, from, to, (long)BlockBytes);
-        byte[] expected = [.. bytes[..BlockBytes], .. bytes[(2 * BlockBytes)..(3 * BlockBytes)], .. bytes[(2 * BlockBytes)..(3 * BlockBytes)],
+        byte[] expected = [.. bytes[..BlockBytes], .. bytes[(2 * BlockBytes)..(3 * BlockBytes)],
+            .. bytes[(2 * BlockBytes)..(3 * BlockBytes)],
             .. bytes[..BlockBytes]];
         Assert.Equal(expected, pool.Values!);
     }

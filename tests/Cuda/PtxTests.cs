@@ -19,8 +19,8 @@ public sealed partial class PtxTests
         Assert.DoesNotContain("__local_depot", ptx);
     }
 
-    /// <summary>The loops that decide the speed, by what they are made of: products of 16 x 8 x 16, loads of four matrices, copies of 16
-    /// bytes and loads of 16 bytes. The counts follow from the sizes that the kernels' comments name.</summary>
+    /// <summary>The loops that decide the speed, by what they are made of: products of 16 x 8 x 16, loads of four matrices,
+    /// copies of 16 bytes and loads of 16 bytes. The counts follow from the sizes that the kernels' comments name.</summary>
     [Theory]
     [InlineData("attention_decode.cu", "attend_decode_bf16_128", "mma.sync", 8 * 4 * 2 + 2 * 16 * 2)]
     [InlineData("attention_decode.cu", "attend_decode_bf16_128", "ldmatrix.sync.aligned.m8n8.x4.trans", 8 * 2 * 2 + 2 * 8 * 2)]

@@ -9,7 +9,8 @@ public sealed class SamplingTests
 
     [StructLayout(LayoutKind.Sequential, Size = 64)]
     record struct SampleRow(long Seed, int Position, int TopK, float Temperature, float TopP, float MinP, float Repetition = 1,
-        float Frequency = 0, float Presence = 0, int PenaltiesFrom = 0, int PenaltiesTo = 0, int BiasesFrom = 0, int BiasesTo = 0);
+        float Frequency = 0, float Presence = 0, int PenaltiesFrom = 0, int PenaltiesTo = 0, int BiasesFrom = 0,
+        int BiasesTo = 0);
 
     [Fact]
     public void TokensAreThoseOfAFullSort()
@@ -28,7 +29,8 @@ public sealed class SamplingTests
         for (var i = 0; i < logits.Length; i += 2)
             logits[i] = MathF.Round(logits[i]);
         var chosen = new Output<int>(rows.Length);
-        KernelRun.Launch("sample", (rows.Length, 1, 1), 1024, 0, new Output<float>(logits), rows, null, null, null, null, chosen, Width);
+        KernelRun.Launch("sample", (rows.Length, 1, 1), 1024, 0, new Output<float>(logits), rows, null, null, null, null, chosen,
+            Width);
         for (var i = 0; i < rows.Length; i++)
             Assert.Contains(chosen.Values![i], Choices(logits[(i * Width)..((i + 1) * Width)], rows[i]));
     }
@@ -105,6 +107,7 @@ public sealed class SamplingTests
             z = (z ^ (z >> 27)) * 0x94D049BB133111EBUL;
             return z ^ (z >> 31);
         }
-        return (Mix(Mix((ulong)seed + 0x9E3779B97F4A7C15UL) + ((ulong)position + 1) * 0x9E3779B97F4A7C15UL) >> 11) * (1.0 / (1UL << 53));
+        var stream = Mix((ulong)seed + 0x9E3779B97F4A7C15UL);
+        return (Mix(stream + ((ulong)position + 1) * 0x9E3779B97F4A7C15UL) >> 11) * (1.0 / (1UL << 53));
     }
 }

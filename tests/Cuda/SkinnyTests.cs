@@ -17,7 +17,8 @@ public sealed class SkinnyTests
             var before = Data.Normal(7, rows * n[2]);
             var targets = new[] { new Output<float>(rows * n[0]), new Output<float>(rows * n[1]), new Output<float>(before) };
             KernelRun.Launch($"skinny_{type}", (5, (rows + 15) / 16, 1), 256, 0, Data.Stored(type, weights[0]),
-                Data.Stored(type, weights[1]), Data.Stored(type, weights[2]), bias, null, null, targets[0], targets[1], targets[2], source,
+                Data.Stored(type, weights[1]), Data.Stored(type, weights[2]), bias, null, null, targets[0], targets[1],
+                targets[2], source,
                 n[0], n[1], n[2], k, rows, 4);
             for (var map = 0; map < 3; map++)
             {
@@ -37,7 +38,8 @@ public sealed class SkinnyTests
         float[] Run(float[] x)
         {
             var target = new Output<float>(x.Length / K * N);
-            KernelRun.Launch("skinny_bf16", (2, (x.Length / K + 15) / 16, 1), 256, 0, weights, null, null, null, null, null, target, null,
+            KernelRun.Launch("skinny_bf16", (2, (x.Length / K + 15) / 16, 1), 256, 0, weights, null, null, null, null, null,
+                target, null,
                 null, x, N, 0, 0, K, x.Length / K, 0);
             return target.Values!;
         }
@@ -65,7 +67,8 @@ public sealed class SkinnyTests
                 Block(format, blocks.AsSpan(block * blockBytes, blockBytes), weights.AsSpan(block * 32, 32));
 
             var quants = new Output<byte>(n * padded / (nibbles ? 2 : 1));
-            var (scales, minima) = (new Output<ushort>(n * padded / 32), format == "q4_min" ? new Output<ushort>(n * padded / 32) : null);
+            var (scales, minima) = (new Output<ushort>(n * padded / 32),
+                format == "q4_min" ? new Output<ushort>(n * padded / 32) : null);
             KernelRun.Launch($"repack_{format}", (3, 1, 1), 128, 0, blocks, quants, scales, minima, n, k);
             var (source, bias) = (Data.Rounded("bf16", Data.Normal(1, rows * k)), Data.Normal(2, n));
             var before = Data.Normal(3, rows * n);

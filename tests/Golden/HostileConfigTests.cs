@@ -5,12 +5,14 @@ using Xunit;
 
 namespace Hearth.Golden.Tests;
 
-/// <summary>config.json comes from anywhere: whatever a field says, the model loads or the file and the field are named.</summary>
+/// <summary>config.json comes from anywhere: whatever a field says, the model loads, or the file and the field are
+/// named.</summary>
 public sealed class HostileConfigTests
 {
     static readonly string[] s_values =
     [
-        "null", "true", "false", "0", "-1", "1", "2", "3", "7", "1e9", "2147483647", "-2147483648", "1e308", "0.5", "1e-30", "\"\"",
+        "null", "true", "false", "0", "-1", "1", "2", "3", "7", "1e9", "2147483647", "-2147483648", "1e308", "0.5", "1e-30",
+        "\"\"",
         "\"silu\"", "\"\\ud800\"", "[]", "[0]", "[1e308, null]", "{}", "{\"rope_type\": \"yarn\", \"factor\": 1e4}",
         "{\"rope_type\": \"longrope\"}", "{\"type\": \"dynamic\", \"factor\": -1}", "[\"sliding_attention\"]",
     ];

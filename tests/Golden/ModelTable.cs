@@ -10,13 +10,16 @@ static class ModelTable
     const string Head = """
         # Models
 
-        The families that are served, by config.json's `model_type`. Each golden case is a small random model with reference outputs of
-        Hugging Face transformers, which `tests/Golden` holds to 1e-4 (see [fidelity](fidelity.md)). What a case has is read off its
-        `ModelSpec`; other checkpoints of the family may have more or less of it, as their config.json says.
+        The families that are served, by config.json's `model_type`. Each golden case is a small random model with reference
+        outputs of Hugging Face transformers, which `tests/Golden` holds to 1e-4 (see [fidelity](fidelity.md)). What a case has
+        is read off its `ModelSpec`; other checkpoints of the family may have more or less of it, as their config.json says.
 
-        Every family's cache is paged, kept in f32, f16 or bf16 (`--kv-type`), shared between conversations by prefix, and goes to host memory
-        and to the store exactly or, with `--spill-int8`, in int8. Layers with a sliding window attend to the window's keys only. A token
-        takes, in all layers, *layers x KV heads x (key width + value width)* numbers: the last column is that of the case in f16.
+        Every family's cache is paged, kept in f32, f16 or bf16 (`--kv-type`), shared between conversations by prefix, and goes
+        to host memory and to the store exactly or, with `--spill-int8`, in int8. Layers with a sliding window attend to the
+        window's keys only. A token takes, in all layers, *layers x KV heads x (key width + value width)* numbers: the last
+        column is that of the case in f16.
+
+        BERT, RoBERTa, T5 and BART are computed by the engine and held to the same outputs, but have no endpoint yet.
 
         This page is made from the code: `HEARTH_WRITE_DOCS=1` and `HEARTH_GOLDEN` with the whole reference set, then
         `dotnet run --project tests/Golden`, writes it; a test holds the two equal, for the cases that are there.
@@ -47,7 +50,7 @@ static class ModelTable
         .. When(spec.ResidualScale != 1, "scaled residuals"),
         .. When(spec.LogitScale != 1, "scaled logits"),
         .. When(spec.LogitCap > 0, "capped logits"),
-        .. When(spec.Head.Name == spec.Embedding, "tied head"),
+        .. When(spec.Head?.Name == spec.Embedding, "tied head"),
     ];
 
     static IEnumerable<string> Positions(ModelSpec spec)

@@ -28,6 +28,8 @@ sealed class Reference : IDisposable
         return MemoryMarshal.Cast<byte, float>(_tensors.Data(entry).Bytes).ToArray();
     }
 
+    public bool Has(string name) => _tensors.Find(name) is not null;
+
     public long[] Shape(string name) => [.. _tensors.Find(name)!.Shape];
 
     /// <summary>A layer's keys and values; gpt_bigcode's lie side by side in one tensor.</summary>

@@ -39,7 +39,7 @@ sealed class AttentionFixture : IDisposable
     {
         var output = new float[rows * _heads * _headDim];
         PagedAttention.Compute(_context, spec, Queries.AsSpan(start * _heads * _headDim, output.Length), Pool, 1,
-            [new KvSpan(0, rows, start, 0)], Table, output);
+            [new KvSpan(0, rows, start, 0) { Keys = spec.All ? start + rows : 0 }], Table, output);
         return output;
     }
 
@@ -57,9 +57,10 @@ sealed class AttentionFixture : IDisposable
                 {
                     dot += (double)Queries[(start * _heads + row) * _headDim + d] * keys[(j * _kvHeads + head) * _headDim + d];
                 }
-                return spec.SoftCap > 0 ? spec.SoftCap * Math.Tanh(dot * spec.Scale / spec.SoftCap) : dot * spec.Scale;
+                var score = dot * spec.Scale + Bias(spec, row % _heads, j - position);
+                return spec.SoftCap > 0 ? spec.SoftCap * Math.Tanh(score / spec.SoftCap) : score;
             }
-            var seen = Enumerable.Range(0, position + 1)
+            var seen = Enumerable.Range(0, spec.All ? start + rows : position + 1)
                 .Where(j => spec.Window == 0 || j > position - spec.Window || j < spec.SinkTokens).Select(j =>
                     (j, Math.Exp(Score(j)))).ToArray();
             var sum = seen.Sum(s => s.Item2);
@@ -75,6 +76,13 @@ sealed class AttentionFixture : IDisposable
     }
 
     public void Dispose() => Pool.Dispose();
+
+    static double Bias(in AttentionSpec spec, int head, int distance)
+    {
+        var reach = spec.Biases is { } biases ? biases.Length / spec.Heads / 2 : 0;
+        return (spec.Slopes?[head] ?? 0) * distance
+            + (spec.Biases?[head * (2 * reach + 1) + Math.Clamp(distance, -reach, reach) + reach] ?? 0);
+    }
 
     float[] Stored(float[] exact)
     {

@@ -23,7 +23,28 @@ public class PagedAttentionTests
                     Close(fixture.Expected(spec, 300, 30), fixture.Attend(spec, 300, 30));
                     Close(fixture.Expected(spec, 329, 1), fixture.Attend(spec, 329, 1));
                     Close(fixture.Expected(spec, 0, 3), fixture.Attend(spec, 0, 3));
+                    var biased = spec with { Slopes = [.. TestData.Normal(9, heads).Select(v => Math.Abs(v) / 8)], SinkTokens = 0 };
+                    Close(fixture.Expected(biased, 300, 30), fixture.Attend(biased, 300, 30));
+                    Close(fixture.Expected(biased, 329, 1), fixture.Attend(biased, 329, 1));
                 }
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(TestData.SetNames), MemberType = typeof(TestData))]
+    public void AllKeysAreSeenAndBiasedByDistance(string set)
+    {
+        using var context = TestData.Context(set);
+        foreach (var (heads, kvHeads, reach) in ((int, int, int)[])[(4, 2, 5), (6, 1, 300), (3, 3, 0)])
+        {
+            using var fixture = new AttentionFixture(context, DType.F32, heads, kvHeads, 20, 600, heads);
+            fixture.Write(0, 600);
+            var causal = new AttentionSpec(heads, 0.3f, Biases: TestData.Normal(8, heads * (2 * reach + 1)));
+            foreach (var spec in (AttentionSpec[])[causal, causal with { All = true }, causal with { All = true, Biases = null }])
+            {
+                Close(fixture.Expected(spec, 0, 600), fixture.Attend(spec, 0, 600));
+                Close(fixture.Expected(spec, 290, 1), fixture.Attend(spec, 290, 1));
             }
         }
     }

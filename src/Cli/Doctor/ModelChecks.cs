@@ -68,8 +68,16 @@ sealed class ModelChecks(Findings findings, Machine machine)
             findings.Ok("kv.memory",
                 $"{ByteSize.Format(settings.KvMemoryBytes)} hold {tokens} tokens: {tokens / context} full contexts");
         }
-        Memory(model.WeightBytes, settings);
+        Memory(Rounded(model, settings.Quantize), settings);
     }
+
+    /// <summary>Bytes of the weights when they are rounded on load, to a few hundredths.</summary>
+    static long Rounded(ModelReport model, string? quantize) => quantize switch
+    {
+        "q8" => Math.Min(model.WeightBytes, model.Card.Parameters * 34 / 32),
+        "q4" => Math.Min(model.WeightBytes, model.Card.Parameters * 18 / 32),
+        _ => model.WeightBytes,
+    };
 
     void Memory(long weights, ModelSettings settings)
     {

@@ -43,7 +43,8 @@ static class ModelFlags
 
     public static IReadOnlyList<Option> All { get; } =
     [
-        Model, Device, MaxMemory, Deterministic, Threads, KvMemory, HostMemory, KvType, Quantize, Context, MaxBatchTokens, MaxQueue,
+        Model, Device, MaxMemory, Deterministic, Threads, KvMemory, HostMemory, KvType, Quantize, Context, MaxBatchTokens,
+        MaxQueue,
     ];
 
     /// <exception cref="SiloException">There is no such device.</exception>

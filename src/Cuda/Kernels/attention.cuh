@@ -2,8 +2,8 @@
 #pragma once
 #include "kv.cuh"
 
-// Where 16-byte chunk c of row r lies in shared memory with rows of `bytes`: eight rows at the same chunk fall into different banks,
-// so matrices of 8 x 8 load without conflicts.
+// Where 16-byte chunk c of row r lies in shared memory with rows of `bytes`: eight rows at the same chunk fall into different
+// banks, so matrices of 8 x 8 load without conflicts.
 template <int bytes> DEV int swizzled(int r, int c)
 {
     if constexpr (bytes % 128 == 0)
@@ -47,7 +47,8 @@ template <int D, int lanes> DEV void copy_keys(u32 shared, const void* keys, int
     }
 }
 
-// Copies the values of one block; those from position `count` on become zeros, for nobody knows what lies there and 0 * NaN is NaN.
+// Copies the values of one block; those from position `count` on become zeros, for nobody knows what lies there and 0 * NaN is
+// NaN.
 template <int D, int lanes> DEV void copy_values(u32 shared, const void* values, int count, int lane)
 {
     constexpr int chunks = Tile<D>::value_row / 16;

@@ -1,4 +1,5 @@
-// Flash-decoding on tensor cores: the query heads that share a KV head are the rows of one tile, so each key and value is read once.
+// Flash-decoding on tensor cores: the query heads that share a KV head are the rows of one tile, so each key and value is read
+// once.
 //
 // attend_decode_T_D  for T bf16, f16 and head sizes D 64, 80, 96, 128, 256; parameters, partials and grid as attend_decode_T of
 //                    attention_exact.cu, value_stride as KvLayout has it. 128 threads,

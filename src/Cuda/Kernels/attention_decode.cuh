@@ -1,7 +1,7 @@
 // Flash-decoding on tensor cores for any format of the cache: see attention_decode.cu and attention_decode_narrow.cu.
 //
-// A format has D, Product (what is multiplied), bytes of one block of 32 positions of a head in shared memory and head_bytes in the
-// pool, and says how they are copied, multiplied, and which key and dimension an element of a thread is.
+// A format has D, Product (what is multiplied), bytes of one block of 32 positions of a head in shared memory and head_bytes in
+// the pool, and says how they are copied, multiplied, and which key and dimension an element of a thread is.
 #pragma once
 #include "attention.cuh"
 
@@ -63,8 +63,8 @@ DEV void decode_warp(DecodeWarp<Format>& warp, const Attention& attention, const
     for (int i = 0; i < 2; i++) {
         int key = first_key + 4 * i * block_tokens;
         bool seen = attention.seen.any(position, position, key, key + block_tokens - 1);
-        from[i] = seen ? pool + (((i64)table[key / block_tokens] * shape.layers + layer) * shape.kv_heads + head) * Format::head_bytes
-                       : nullptr;
+        i64 block = seen ? (i64)table[key / block_tokens] : 0;
+        from[i] = seen ? pool + ((block * shape.layers + layer) * shape.kv_heads + head) * Format::head_bytes : nullptr;
     }
     int left = position + 1 - first_key;
     copy_keys_of<Format>(tile, from[0]);
@@ -184,5 +184,6 @@ DEV void decode(const f32* queries, const u8* pool, const KvSpan& span, const i3
         { \
             KvSpan span = spans[members ? members[blockIdx.z] : (i32)blockIdx.z]; \
             decode<Format>(queries, pool, span, tables, partials, parts, layer, heads, \
-                KvShape{layers, kv_heads, head_dim, value_stride}, Attention{scale, soft_cap, Visibility{window, sinks}, slopes}); \
+                KvShape{layers, kv_heads, head_dim, value_stride}, Attention{scale, soft_cap, Visibility{window, sinks}, \
+                slopes}); \
         })

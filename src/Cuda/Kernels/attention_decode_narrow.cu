@@ -1,8 +1,8 @@
 // Flash-decoding over keys and values of 8 bits with a scale per position and head; the products are of bf16.
 //
-// kv_write_q8, kv_write_f8   (const f32* keys, const f32* values, u8* pool, const i32* slots, i32 layer, i32 layers, i32 kv_heads,
-//                             i32 head_dim, i32 value_stride)  as kv_write_T. q8: signed bytes, scale = largest / 127, as KvInt8;
-//                             f8: e4m3, scale = largest / 448. Grid: rows, 128 threads.
+// kv_write_q8, kv_write_f8   (const f32* keys, const f32* values, u8* pool, const i32* slots, i32 layer, i32 layers, i32
+//                             kv_heads, i32 head_dim, i32 value_stride)  as kv_write_T. q8: signed bytes, scale = largest / 127,
+//                             as KvInt8; f8: e4m3, scale = largest / 448. Grid: rows, 128 threads.
 // attend_decode_q8_D, attend_decode_f8_D   for D 64, 80, 96, 128, 256: parameters and grid as attend_decode_T. 128 threads,
 //                             shared memory: 32 D + 1024 + 128 (D + value_stride) bytes.
 //
@@ -129,8 +129,10 @@ template <int width, class S> struct Narrow
 #define DECODE_NARROW(name, S, D) \
     using Narrow_##name##_##D = Narrow<D, S>; \
     DECODE(attend_decode_##name##_##D, Narrow_##name##_##D)
-DECODE_NARROW(q8, i8, 64) DECODE_NARROW(q8, i8, 80) DECODE_NARROW(q8, i8, 96) DECODE_NARROW(q8, i8, 128) DECODE_NARROW(q8, i8, 256)
-DECODE_NARROW(f8, f8, 64) DECODE_NARROW(f8, f8, 80) DECODE_NARROW(f8, f8, 96) DECODE_NARROW(f8, f8, 128) DECODE_NARROW(f8, f8, 256)
+DECODE_NARROW(q8, i8, 64) DECODE_NARROW(q8, i8, 80) DECODE_NARROW(q8, i8, 96) DECODE_NARROW(q8, i8, 128)
+DECODE_NARROW(q8, i8, 256)
+DECODE_NARROW(f8, f8, 64) DECODE_NARROW(f8, f8, 80) DECODE_NARROW(f8, f8, 96) DECODE_NARROW(f8, f8, 128)
+DECODE_NARROW(f8, f8, 256)
 
 DEV u8 quantized(f32 x, i8) { return (u8)(i32)nearest(x); }
 DEV u8 quantized(f32 x, f8) { return narrow<f8>(x).bits; }

@@ -1,18 +1,18 @@
 // Attention by plain f32 multiply-adds over the paged cache, for every type and head size up to 256: what the fast kernels are
 // compared with, and what runs where they do not apply. T (f32, bf16, f16) is the cache's type. Blocks of 128 threads.
 //
-// Keys are cut in parts of 256 positions that start from nothing and are merged in ascending order, in decode and in prefill alike:
-// a row's result depends on its position and on what it sees, never on the batch or on how a prompt was cut.
+// Keys are cut in parts of 256 positions that start from nothing and are merged in ascending order, in decode and in prefill
+// alike: a row's result depends on its position and on what it sees, never on the batch or on how a prompt was cut.
 //
-// attend_decode_T   (const f32* queries, const T* pool, const KvSpan* spans, const i32* tables, const i32* members, f32* partials,
-//                    i32 parts, i32 layer, i32 layers, i32 heads, i32 kv_heads, i32 head_dim, i32 value_stride, f32 scale,
-//                    i32 window, f32 soft_cap, i32 sinks, const f32* slopes)
+// attend_decode_T   (const f32* queries, const T* pool, const KvSpan* spans, const i32* tables, const i32* members, f32*
+//                    partials, i32 parts, i32 layer, i32 layers, i32 heads, i32 kv_heads, i32 head_dim, i32 value_stride, f32
+//                    scale, i32 window, f32 soft_cap, i32 sinks, const f32* slopes)
 //                   Sequences of one new row. Block (part, kv head, sequence) writes, for every query head of the group,
-//                   partials[sequence][head][part] = headDim weighted values, maximum, sum; parts that the row does not see are not
-//                   written. members[sequence] names the span, null: all. slopes: ALiBi's, one per head, or null: scores get
+//                   partials[sequence][head][part] = headDim weighted values, maximum, sum; parts that the row does not see are
+//                   not written. members[sequence] names the span, null: all. slopes: ALiBi's, one per head, or null: scores get
 //                   slope * (key - position). Grid: (parts, kv_heads, sequences).
-// attend_merge      (const f32* partials, const KvSpan* spans, const i32* members, f32* target, i32 parts, i32 heads, i32 head_dim,
-//                    i32 window, i32 sinks)
+// attend_merge      (const f32* partials, const KvSpan* spans, const i32* members, f32* target, i32 parts, i32 heads, i32
+//                    head_dim, i32 window, i32 sinks)
 //                   target[row][head] = merged values / merged sum. Grid: (heads, sequences).
 // attend_prefill_T  (const f32* queries, const T* pool, const KvSpan* spans, const i32* tables, const i32* tiles, f32* target,
 //                    i32 layer, i32 layers, i32 heads, i32 kv_heads, i32 head_dim, i32 value_stride, f32 scale, i32 window,
@@ -256,15 +256,18 @@ DEV void merge(const f32* partials, const KvSpan& span, f32* target, int parts, 
 }
 
 #define ATTEND(T) \
-    KERNEL(attend_decode_##T, 128, (const f32* queries, const T* pool, const KvSpan* spans, const i32* tables, const i32* members, \
+    KERNEL(attend_decode_##T, 128, (const f32* queries, const T* pool, const KvSpan* spans, const i32* tables, \
+        const i32* members, \
         f32* partials, i32 parts, i32 layer, i32 layers, i32 heads, i32 kv_heads, i32 head_dim, i32 value_stride, f32 scale, \
         i32 window, f32 soft_cap, i32 sinks, const f32* slopes), \
         { \
             KvSpan span = spans[members ? members[blockIdx.z] : (i32)blockIdx.z]; \
-            Cache<T> cache{pool, tables + span.table, KvShape{layers, kv_heads, head_dim, value_stride}, layer, (int)blockIdx.y}; \
+            Cache<T> cache{pool, tables + span.table, KvShape{layers, kv_heads, head_dim, value_stride}, layer, \
+                (int)blockIdx.y}; \
             decode(queries, cache, span, partials, parts, heads, Scores{scale, soft_cap, Visibility{window, sinks}}, slopes); \
         }) \
-    KERNEL(attend_prefill_##T, 128, (const f32* queries, const T* pool, const KvSpan* spans, const i32* tables, const i32* tiles, \
+    KERNEL(attend_prefill_##T, 128, (const f32* queries, const T* pool, const KvSpan* spans, const i32* tables, \
+        const i32* tiles, \
         f32* target, i32 layer, i32 layers, i32 heads, i32 kv_heads, i32 head_dim, i32 value_stride, f32 scale, i32 window, \
         f32 soft_cap, i32 sinks, const f32* slopes), \
         { \

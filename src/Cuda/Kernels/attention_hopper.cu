@@ -1,14 +1,14 @@
-// Flash attention of prompts on Hopper's tensor cores (after Shah et al. 2024, FlashAttention-3): wgmma reads queries, keys and values
-// from shared memory itself, so nothing is loaded into registers but scores.
+// Flash attention of prompts on Hopper's tensor cores (after Shah et al. 2024, FlashAttention-3): wgmma reads queries, keys and
+// values from shared memory itself, so nothing is loaded into registers but scores.
 //
 // attend_prefill_T_D_hopper   for T bf16, f16 and head sizes D 64, 128, 256 on sm_90a; parameters and grid as attend_prefill_T of
 //                             attention_exact.cu, tiles of 128 rows. 256 threads,
 //                             shared memory: 256 D + 8 D (tile keys) bytes, tile keys 128 (D = 256: 64).
 //
-// Two warpgroups of 64 rows share tiles of 128 keys (D = 256: 64), the next one on its way (cp.async, two buffers): while one is at
-// its softmax the other has the tensor cores. At D = 128: 160 KiB, a block on a multiprocessor; 64 registers of output, 64 of scores
-// and 32 of weights. Cache blocks have keys across, [D][32], and values [32][D]: both are right factors with their columns along the
-// rows, which wgmma takes for 16-bit types.
+// Two warpgroups of 64 rows share tiles of 128 keys (D = 256: 64), the next one on its way (cp.async, two buffers): while one is
+// at its softmax the other has the tensor cores. At D = 128: 160 KiB, a block on a multiprocessor; 64 registers of output, 64 of
+// scores and 32 of weights. Cache blocks have keys across, [D][32], and values [32][D]: both are right factors with their columns
+// along the rows, which wgmma takes for 16-bit types.
 #include "attention_prefill.cuh"
 #include "wgmma.cuh"
 
@@ -18,12 +18,16 @@ template <int D> struct Hopper
     static constexpr int key_bytes = D * keys * 2, stage = 2 * key_bytes, query_bytes = rows * D * 2;
 
     // Slabs of 64 columns: rows of 128 bytes.
-    DEV static int place(int slab_rows, int row, int chunk) { return (chunk / 8 * slab_rows + row) * 128 + ((chunk ^ row) & 7) * 16; }
+    DEV static int place(int slab_rows, int row, int chunk)
+    {
+        return (chunk / 8 * slab_rows + row) * 128 + ((chunk ^ row) & 7) * 16;
+    }
 };
 
 // Keys as [keys / 64][D][64], values as [D / 64][keys][64]; values that nobody may see are zeros.
 template <int D>
-DEV void copy_tile(u32 shared, const u8* pool, const i32* table, const KvShape& shape, int layer, int head, const Attention& attention,
+DEV void copy_tile(u32 shared, const u8* pool, const i32* table, const KvShape& shape, int layer, int head,
+    const Attention& attention,
     const TileRows& rows, int key)
 {
     using H = Hopper<D>;
@@ -98,7 +102,8 @@ DEV void attend_tile(f32 (&o)[D / 8][4], Softmax& state, u32 queries, u32 tile, 
 }
 
 template <int D, class T>
-DEV void prefill(const f32* queries, const u8* pool, const KvSpan& span, const i32* table, int first, f32* target, int layer, int heads,
+DEV void prefill(const f32* queries, const u8* pool, const KvSpan& span, const i32* table, int first, f32* target, int layer,
+    int heads,
     const KvShape& shape, const Attention& attention)
 {
     using H = Hopper<D>;
@@ -121,7 +126,8 @@ DEV void prefill(const f32* queries, const u8* pool, const KvSpan& span, const i
         int key = tile * H::keys;
         tile = next_tile<H::keys>(attention, rows, tile);
         if (tile * H::keys <= last)
-            copy_tile<D>(tiles + (u32)((buffer ^ 1) * H::stage), pool, table, shape, layer, kv_head, attention, rows, tile * H::keys);
+            copy_tile<D>(tiles + (u32)((buffer ^ 1) * H::stage), pool, table, shape, layer, kv_head, attention, rows,
+                tile * H::keys);
         else
             copy_async_commit();
         copy_async_wait<1>();

@@ -5,8 +5,8 @@
 //                     shared memory: 2 D (tile rows) + 256 (D + value_stride) bytes.
 //
 // Each of 4 warps has 32 rows (D = 256: 16), so a matrix of keys or values that is loaded from shared memory serves two products;
-// 64 keys at a time, the next 64 on their way (cp.async, two buffers). A row's result depends on its position and on what it sees:
-// keys come in ascending order in tiles at multiples of 64, and a tile that a row does not see changes nothing of it.
+// 64 keys at a time, the next 64 on their way (cp.async, two buffers). A row's result depends on its position and on what it
+// sees: keys come in ascending order in tiles at multiples of 64, and a tile that a row does not see changes nothing of it.
 //
 // Registers of a thread at D = 128: 128 of output, 64 of scores, 12 of factors; 96 KiB of shared memory: 2 blocks on a
 // multiprocessor. Work 4 D per (row, key) pair; per 64 keys a warp issues 2 D / 16 * 8 * 2 products for D / 16 * 10 loads of
@@ -81,7 +81,8 @@ template <int D, class T> struct PrefillWarp
 };
 
 template <int D>
-DEV void copy_tile(u32 shared, const u8* pool, const i32* table, const KvShape& shape, int layer, int head, const Attention& attention,
+DEV void copy_tile(u32 shared, const u8* pool, const i32* table, const KvShape& shape, int layer, int head,
+    const Attention& attention,
     const TileRows& rows, int key)
 {
     int last = rows.last(), lane = (int)threadIdx.x;
@@ -97,7 +98,8 @@ DEV void copy_tile(u32 shared, const u8* pool, const i32* table, const KvShape& 
 }
 
 template <int D, class T>
-DEV void prefill(const f32* queries, const u8* pool, const KvSpan& span, const i32* table, int first, f32* target, int layer, int heads,
+DEV void prefill(const f32* queries, const u8* pool, const KvSpan& span, const i32* table, int first, f32* target, int layer,
+    int heads,
     const KvShape& shape, const Attention& attention)
 {
     DYNAMIC_SHARED(shared);
@@ -122,7 +124,8 @@ DEV void prefill(const f32* queries, const u8* pool, const KvSpan& span, const i
         int key = tile * tile_keys;
         tile = next_tile<tile_keys>(attention, rows, tile);
         if (tile * tile_keys <= last)
-            copy_tile<D>(tiles + (u32)((buffer ^ 1) * stage), pool, table, shape, layer, kv_head, attention, rows, tile * tile_keys);
+            copy_tile<D>(tiles + (u32)((buffer ^ 1) * stage), pool, table, shape, layer, kv_head, attention, rows,
+                tile * tile_keys);
         else
             copy_async_commit();
         copy_async_wait<1>();

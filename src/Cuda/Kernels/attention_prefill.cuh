@@ -10,7 +10,8 @@ struct TileRows
     DEV int last() const { return first + count - 1; }
 };
 
-// From products to scores of a thread's two rows of 16, from row `row` of the tile on, and keys from `key` on; `whole`: both see all.
+// From products to scores of a thread's two rows of 16, from row `row` of the tile on, and keys from `key` on; `whole`: both see
+// all.
 template <int n>
 DEV void finish_scores(f32 (&s)[n][4], const Attention& attention, f32 slope, const TileRows& rows, int row, int key, bool whole)
 {
@@ -49,7 +50,8 @@ template <int keys> DEV int next_tile(const Attention& attention, const TileRows
 }
 
 // Writes a thread's two rows of 16.
-template <int n> DEV void store(const f32 (&o)[n][4], const Softmax& state, f32* target, i64 row_elements, const TileRows& rows, int row)
+template <int n> DEV void store(const f32 (&o)[n][4], const Softmax& state, f32* target, i64 row_elements, const TileRows& rows,
+    int row)
 {
     int g = (int)threadIdx.x % warp_size / 4, t = (int)threadIdx.x % 4;
 #pragma unroll
@@ -60,16 +62,19 @@ template <int n> DEV void store(const f32 (&o)[n][4], const Softmax& state, f32*
             continue;
 #pragma unroll
         for (int j = 0; j < n; j++)
-            *(u2*)(target + index * row_elements + 8 * j + 2 * t) = u2{bits_of(o[j][2 * h] * factor), bits_of(o[j][2 * h + 1] * factor)};
+            *(u2*)(target + index * row_elements + 8 * j + 2 * t) = u2{bits_of(o[j][2 * h] * factor),
+                bits_of(o[j][2 * h + 1] * factor)};
     }
 }
 
 #define PREFILL(name, threads, prefill) \
     KERNEL_OCCUPIED(name, threads, 1, (const f32* queries, const u8* pool, const KvSpan* spans, const i32* tables, \
-        const i32* tiles, f32* target, i32 layer, i32 layers, i32 heads, i32 kv_heads, i32 head_dim, i32 value_stride, f32 scale, \
+        const i32* tiles, f32* target, i32 layer, i32 layers, i32 heads, i32 kv_heads, i32 head_dim, i32 value_stride, \
+        f32 scale, \
         i32 window, f32 soft_cap, i32 sinks, const f32* slopes), \
         { \
             KvSpan span = spans[tiles[2 * blockIdx.x]]; \
             prefill(queries, pool, span, tables + span.table, tiles[2 * blockIdx.x + 1], target, layer, heads, \
-                KvShape{layers, kv_heads, head_dim, value_stride}, Attention{scale, soft_cap, Visibility{window, sinks}, slopes}); \
+                KvShape{layers, kv_heads, head_dim, value_stride}, Attention{scale, soft_cap, Visibility{window, sinks}, \
+                slopes}); \
         })

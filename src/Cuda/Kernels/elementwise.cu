@@ -11,8 +11,8 @@
 // add_bias       (f32* target, const f32* bias, i64 count, i32 width)  target[r] += bias. Grid: any.
 // gather_rows    (const f32* source, const i32* row_ids, f32* target, i32 width)  target[i] = source[row_ids[i]]. Grid: rows.
 // combine_rows   (const f32* source, const i32* row_ids, const f32* weights, f32* target, i32 per_row, i32 width, i32 accumulate)
-//                target[i] = sum of weights[i, j] * source[row_ids[i, j]] over j < per_row in order, ids < 0 left out, or += that:
-//                how a mixture of experts puts its rows together again. Grid: rows.
+//                target[i] = sum of weights[i, j] * source[row_ids[i, j]] over j < per_row in order, ids < 0 left out, or +=
+//                that: how a mixture of experts puts its rows together again. Grid: rows.
 //
 // All are bound by memory: 16 or 32 bytes a thread at once where the width is a multiple of 8, which every real model's is.
 #include "prelude.cuh"

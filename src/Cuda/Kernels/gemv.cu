@@ -7,8 +7,9 @@
 //          (null: 0), or += that where bit i of accumulate is set. Grid: ceil((n0 + n1 + n2) / 4).
 // gemv_experts_T   (const u64* weights, const u64* biases, const i32* chosen, const f32* source, f32* target, i32 n, i32 k,
 //           i32 per_row, i32 shared)
-//          One map for each pair of a row and an expert that it chose: target[pair] = source[shared ? pair / per_row : pair] times
-//          the weights [n, k] at weights[chosen[pair]], plus the bias at biases[...] (biases null: 0). Grid: (ceil(n / 4), pairs).
+//          One map for each pair of a row and an expert that it chose: target[pair] = source[shared ? pair / per_row : pair]
+//          times the weights [n, k] at weights[chosen[pair]], plus the bias at biases[...] (biases null: 0). Grid: (ceil(n / 4),
+//          pairs).
 //
 // Sums run over vectors of 8 columns, lane l takes vectors l, l + 32, ..., then a tree of lanes: the same for any number of rows.
 // Every weight is read once, 16 bytes a lane, 4 of them in flight: with 16 blocks on a multiprocessor 128 KiB, more than the 28
@@ -100,7 +101,8 @@ DEV void gemv(LinearMap a, const LinearMap& b, const LinearMap& c, const f32* so
 }
 
 #define GEMV(T) \
-    KERNEL_OCCUPIED(gemv_##T, 128, 8, (const T* weights0, const T* weights1, const T* weights2, const f32* bias0, const f32* bias1, \
+    KERNEL_OCCUPIED(gemv_##T, 128, 8, (const T* weights0, const T* weights1, const T* weights2, const f32* bias0, \
+        const f32* bias1, \
         const f32* bias2, f32* target0, f32* target1, f32* target2, const f32* source, i32 n0, i32 n1, i32 n2, i32 k, i32 rows, \
         i32 accumulate), \
         { gemv<T>(LinearMap{weights0, bias0, target0, n0, 0}, LinearMap{weights1, bias1, target1, n1, 1}, \

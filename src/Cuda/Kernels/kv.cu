@@ -9,8 +9,8 @@
 //                   slots[row] = block * 32 + place, below 0: row is skipped. Padding of values is zeroed. Grid: rows.
 // kv_export_T       (const T* pool, const i32* blocks, T* compact, i32 block_count, i32 tokens, i32 layers, i32 kv_heads,
 //                    i32 head_dim, i32 value_stride)
-//                   Blocks to the compact form of KvPool.Export, behind one another: all 32 positions, of the last block `tokens`.
-//                   T is f32 for 4 bytes, f16 for any 2. Grid: (layers * kv_heads, block_count).
+//                   Blocks to the compact form of KvPool.Export, behind one another: all 32 positions, of the last block
+//                   `tokens`. T is f32 for 4 bytes, f16 for any 2. Grid: (layers * kv_heads, block_count).
 // kv_import_T       (T* pool, const i32* blocks, const T* compact, ...) the reverse; other positions are left as they were.
 // kv_copy           (u4* pool, const i32* from, const i32* to, i64 block_bytes)  whole blocks. Grid: (any, pairs).
 #include "kv.cuh"
@@ -30,22 +30,26 @@ DEV void turn(f32* row, const f32* cosines, const f32* sines, int heads, int hea
 }
 
 template <bool interleaved>
-DEV void rotate(f32* queries, f32* keys, const f32* cosines, const f32* sines, int query_heads, int key_heads, int head_dim, int half,
+DEV void rotate(f32* queries, f32* keys, const f32* cosines, const f32* sines, int query_heads, int key_heads, int head_dim,
+    int half,
     int stride)
 {
     i64 row = blockIdx.x;
-    turn<interleaved>(queries + row * query_heads * head_dim, cosines + row * stride, sines + row * stride, query_heads, head_dim, half);
+    turn<interleaved>(queries + row * query_heads * head_dim, cosines + row * stride, sines + row * stride, query_heads,
+        head_dim, half);
     turn<interleaved>(keys + row * key_heads * head_dim, cosines + row * stride, sines + row * stride, key_heads, head_dim, half);
 }
 
 #define ROPE(name, interleaved) \
-    KERNEL(name, 128, (f32* queries, f32* keys, const f32* cosines, const f32* sines, i32 query_heads, i32 key_heads, i32 head_dim, \
+    KERNEL(name, 128, (f32* queries, f32* keys, const f32* cosines, const f32* sines, i32 query_heads, i32 key_heads, \
+        i32 head_dim, \
         i32 half, i32 stride), \
         { rotate<interleaved>(queries, keys, cosines, sines, query_heads, key_heads, head_dim, half, stride); })
 ROPE(rope, false)
 ROPE(rope_interleaved, true)
 
-template <class T> DEV void kv_write(const f32* keys, const f32* values, T* pool, const i32* slots, int layer, const KvShape& shape)
+template <class T> DEV void kv_write(const f32* keys, const f32* values, T* pool, const i32* slots, int layer,
+    const KvShape& shape)
 {
     int slot = slots[blockIdx.x];
     if (slot < 0)
@@ -63,15 +67,16 @@ template <class T> DEV void kv_write(const f32* keys, const f32* values, T* pool
 }
 
 #define KV_WRITE(T) \
-    KERNEL(kv_write_##T, 128, (const f32* keys, const f32* values, T* pool, const i32* slots, i32 layer, i32 layers, i32 kv_heads, \
+    KERNEL(kv_write_##T, 128, (const f32* keys, const f32* values, T* pool, const i32* slots, i32 layer, i32 layers, \
+        i32 kv_heads, \
         i32 head_dim, i32 value_stride), \
         { kv_write(keys, values, pool, slots, layer, KvShape{layers, kv_heads, head_dim, value_stride}); })
 KV_WRITE(f32)
 KV_WRITE(bf16)
 KV_WRITE(f16)
 
-// Calls f(place in the block, place in the compact form, elements that go together) for one head of one block; elements go together
-// by 16 bytes where a whole block's rows do.
+// Calls f(place in the block, place in the compact form, elements that go together) for one head of one block; elements go
+// together by 16 bytes where a whole block's rows do.
 template <class T, class F> DEV void compact(const i32* blocks, int block_count, int tokens, const KvShape& shape, F f)
 {
     int index = (int)blockIdx.y, heads = shape.layers * shape.kv_heads, head = (int)blockIdx.x;
@@ -83,7 +88,8 @@ template <class T, class F> DEV void compact(const i32* blocks, int block_count,
     int elements = shape.head_dim * count;
     for (int i = (int)threadIdx.x * vector; i < elements; i += (int)blockDim.x * vector) {
         f(base + i / count * block_tokens + i % count, target + i, vector);
-        f(base + shape.key_elements() + (i64)(i / shape.head_dim) * shape.value_stride + i % shape.head_dim, target + elements + i,
+        f(base + shape.key_elements() + (i64)(i / shape.head_dim) * shape.value_stride + i % shape.head_dim,
+            target + elements + i,
             vector);
     }
 }
@@ -97,11 +103,13 @@ template <class T> DEV void move(T* to, const T* from, int elements)
 }
 
 #define KV_MOVE(T) \
-    KERNEL(kv_export_##T, 128, (const T* pool, const i32* blocks, T* target, i32 block_count, i32 tokens, i32 layers, i32 kv_heads, \
+    KERNEL(kv_export_##T, 128, (const T* pool, const i32* blocks, T* target, i32 block_count, i32 tokens, i32 layers, \
+        i32 kv_heads, \
         i32 head_dim, i32 value_stride), \
         { compact<T>(blocks, block_count, tokens, KvShape{layers, kv_heads, head_dim, value_stride}, \
             [&](i64 at, i64 to, int n) { move(target + to, pool + at, n); }); }) \
-    KERNEL(kv_import_##T, 128, (T* pool, const i32* blocks, const T* source, i32 block_count, i32 tokens, i32 layers, i32 kv_heads, \
+    KERNEL(kv_import_##T, 128, (T* pool, const i32* blocks, const T* source, i32 block_count, i32 tokens, i32 layers, \
+        i32 kv_heads, \
         i32 head_dim, i32 value_stride), \
         { compact<T>(blocks, block_count, tokens, KvShape{layers, kv_heads, head_dim, value_stride}, \
             [&](i64 at, i64 from, int n) { move(pool + at, source + from, n); }); })

@@ -7,7 +7,8 @@
 // layer_norm_T   (const f32* source, const f32* weight, const f32* bias, T* target, i32 width, f32 epsilon, i32 groups)
 //                target = (source - mean) / sqrt(variance + epsilon) * weight + bias (null: 1, 0). Grid: rows.
 //
-// Bound by memory: reads 4 and writes sizeof(T) bytes an element; the second and third pass over the row come from the first cache.
+// Bound by memory: reads 4 and writes sizeof(T) bytes an element; the second and third pass over the row come from the first
+// cache.
 #include "prelude.cuh"
 
 template <class F> DEV f32 row_sum(int width, f32* parts, F f)

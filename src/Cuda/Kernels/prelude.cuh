@@ -1,6 +1,6 @@
 // What the kernels stand on: types, conversions and the instructions that C++ has no word for. No header is included, so that
-// NVRTC takes it as it is; nvcc and clang (-x cuda -nocudainc -nocudalib) take it too. With HEARTH_EMULATED the same kernels are C++
-// for the processor, and a block's threads are fibers (tests/Cuda/Emulator): kernels hold no #ifdef.
+// NVRTC takes it as it is; nvcc and clang (-x cuda -nocudainc -nocudalib) take it too. With HEARTH_EMULATED the same kernels are
+// C++ for the processor, and a block's threads are fibers (tests/Cuda/Emulator): kernels hold no #ifdef.
 #pragma once
 
 typedef signed char i8;
@@ -131,8 +131,8 @@ DEV void copy_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory
 // Waits until at most N of this thread's groups are under way; others see the data after a barrier.
 template <int N> DEV void copy_async_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory"); }
 
-// Four 8 x 8 matrices of 16-bit elements: lanes 8 i to 8 i + 7 give the addresses of matrix i's rows of 16 bytes. Lane (g, t) gets
-// elements (g, 2t), (g, 2t + 1) of each; transposed (2t, g), (2t + 1, g).
+// Four 8 x 8 matrices of 16-bit elements: lanes 8 i to 8 i + 7 give the addresses of matrix i's rows of 16 bytes. Lane (g, t)
+// gets elements (g, 2t), (g, 2t + 1) of each; transposed (2t, g), (2t + 1, g).
 DEV void load_matrices(u32 (&r)[4], u32 address)
 {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3},[%4];"
@@ -144,8 +144,8 @@ DEV void load_matrices_transposed(u32 (&r)[4], u32 address)
         : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address) : "memory");
 }
 
-// d += a b on tensor cores: 16 x 16 times 16 x 8. With g = lane / 4, t = lane % 4: a holds (g, 2t..), (g + 8, 2t..), (g, 2t + 8..),
-// (g + 8, 2t + 8..); b holds (2t.., g), (2t + 8.., g); d holds (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1).
+// d += a b on tensor cores: 16 x 16 times 16 x 8. With g = lane / 4, t = lane % 4: a holds (g, 2t..), (g + 8, 2t..), (g, 2t +
+// 8..), (g + 8, 2t + 8..); b holds (2t.., g), (2t + 8.., g); d holds (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1).
 DEV void multiply_add(f32 (&d)[4], const u32 (&a)[4], u32 b0, u32 b1, bf16)
 {
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
@@ -158,8 +158,18 @@ DEV void multiply_add(f32 (&d)[4], const u32 (&a)[4], u32 b0, u32 b1, f16)
 }
 
 // Sums of integers do not depend on the order, so neither do results.
-DEV u32 atomic_add(u32* p, u32 v) { u32 r; asm volatile("atom.add.u32 %0,[%1],%2;" : "=r"(r) : "l"(p), "r"(v) : "memory"); return r; }
-DEV u64 atomic_add(u64* p, u64 v) { u64 r; asm volatile("atom.add.u64 %0,[%1],%2;" : "=l"(r) : "l"(p), "l"(v) : "memory"); return r; }
+DEV u32 atomic_add(u32* p, u32 v)
+{
+    u32 r;
+    asm volatile("atom.add.u32 %0,[%1],%2;" : "=r"(r) : "l"(p), "r"(v) : "memory");
+    return r;
+}
+DEV u64 atomic_add(u64* p, u64 v)
+{
+    u64 r;
+    asm volatile("atom.add.u64 %0,[%1],%2;" : "=l"(r) : "l"(p), "l"(v) : "memory");
+    return r;
+}
 
 #endif
 

@@ -1,17 +1,17 @@
 // Choosing tokens on the card, so that only their ids come back.
 //
-// argmax   (const f32* logits, i32* target, i32 width)  The first of the largest of each row; -1 where none is finite, one is NaN or
-//          one is +infinity. Grid: rows, blocks of up to 1024 threads.
+// argmax   (const f32* logits, i32* target, i32 width)  The first of the largest of each row; -1 where none is finite, one is NaN
+//          or one is +infinity. Grid: rows, blocks of up to 1024 threads.
 // sample   (f32* logits, const SampleRow* rows, const i32* penalty_tokens, const i32* penalty_counts, const i32* bias_tokens,
 //          const f32* bias_values, i32* target, i32 width)
 //          transformers' order, as Sampling/Sampler.cs: bias and penalties (which stay in the logits), temperature, top_k, top_p,
 //          min_p, a draw that depends on seed and position alone; target as argmax. Tokens of a row's lists are distinct.
 //          Grid: rows, 1024 threads.
 //
-// Nothing is sorted. A probability's weight is exp(score - max) as an integer of 2^-44, so sums have no order: the k-th score, the
-// edge of top_p and the token that a draw falls on are found by three passes over the row that each narrow the sortable score by 11
-// bits with a histogram. Weights below 2^-44 of the best one count as none. Traffic: 4 bytes a logit per pass, at most 11 passes,
-// all but the first from the second cache.
+// Nothing is sorted. A probability's weight is exp(score - max) as an integer of 2^-44, so sums have no order: the k-th score,
+// the edge of top_p and the token that a draw falls on are found by three passes over the row that each narrow the sortable score
+// by 11 bits with a histogram. Weights below 2^-44 of the best one count as none. Traffic: 4 bytes a logit per pass, at most 11
+// passes, all but the first from the second cache.
 #include "prelude.cuh"
 
 struct alignas(16) SampleRow
@@ -184,7 +184,8 @@ template <class Weight> DEV Found descend(const Scores& scores, u64 target, Weig
 template <class Weight> DEV int find_id(const Scores& scores, u64 target, Weight weight, Shared& shared)
 {
     int warps = (int)blockDim.x / warp_size, warp = (int)threadIdx.x / warp_size, lane = (int)threadIdx.x % warp_size;
-    int each = (scores.width + warps - 1) / warps, from = warp * each, to = from + each < scores.width ? from + each : scores.width;
+    int each = (scores.width + warps - 1) / warps, from = warp * each,
+        to = from + each < scores.width ? from + each : scores.width;
     u64 sum = 0;
     for (int i = from + lane; i < to; i += warp_size)
         sum += weight(i);

@@ -1,26 +1,26 @@
-// Linear maps of few rows on tensor cores: the weights are the left factor (16 outputs), the rows of activations the right one, so
-// that 1 to 8 rows cost one product and 9 to 16 two. What a row gets does not depend on the others, nor on their number: columns of
-// a product are independent and the order over k is fixed. 256 threads.
+// Linear maps of few rows on tensor cores: the weights are the left factor (16 outputs), the rows of activations the right one,
+// so that 1 to 8 rows cost one product and 9 to 16 two. What a row gets does not depend on the others, nor on their number:
+// columns of a product are independent and the order over k is fixed. 256 threads.
 //
 // skinny_T    for T bf16, f16: parameters as gemv_T of gemv.cu; k a multiple of 8; activations are rounded to T.
 //             Grid: (ceil(n0 / 16) + ceil(n1 / 16) + ceil(n2 / 16), ceil(rows / 16)).
-// skinny_q8   (const u4* quants, const f16* scales, const f16* minima, const f32* bias, f32* target, const f32* source, i32 n, i32 k,
-//              i32 rows, i32 accumulate)
-//             weight = scale * q (+ minimum, null: 0) with one scale and minimum for 32 columns; q is a signed byte. k a multiple of
-//             32; rows of weights are padded to 64 columns. Products are exact but for the activations' rounding to bf16.
+// skinny_q8   (const u4* quants, const f16* scales, const f16* minima, const f32* bias, f32* target, const f32* source, i32 n,
+//              i32 k, i32 rows, i32 accumulate)
+//             weight = scale * q (+ minimum, null: 0) with one scale and minimum for 32 columns; q is a signed byte. k a multiple
+//             of 32; rows of weights are padded to 64 columns. Products are exact but for the activations' rounding to bf16.
 //             Grid: (ceil(n / 16), ceil(rows / 16)).
 // skinny_q4   The same with q of 4 bits, 0 to 15, less 8 where there are no minima; rows are padded to 128 columns.
 // repack_q8, repack_q4, repack_q4_min
 //             (const u8* blocks, u4* quants, f16* scales, f16* minima, i32 n, i32 k) from rows of DType.Q8, Q4 and Q4Min blocks.
 //             Grid: any. Blocks of 128 threads.
 //
-// How quants lie: q8, 64 columns in 64 bytes: byte 16 t + 8 h + j is column 32 h + 8 t + j. q4, 128 columns in 64 bytes: word t, h of
-// [4][4] has columns 32 h + 8 t to + 7, column 2 p in bits 4 p, column 2 p + 1 in bits 16 + 4 p. scales, minima: [n][padded k / 32].
-// So lane (g, t) reads 16 bytes that are its fragments of rows g and g + 8: the order of k within a product is free, if both factors
-// have the same.
+// How quants lie: q8, 64 columns in 64 bytes: byte 16 t + 8 h + j is column 32 h + 8 t + j. q4, 128 columns in 64 bytes: word t,
+// h of [4][4] has columns 32 h + 8 t to + 7, column 2 p in bits 4 p, column 2 p + 1 in bits 16 + 4 p. scales, minima: [n][padded
+// k / 32]. So lane (g, t) reads 16 bytes that are its fragments of rows g and g + 8: the order of k within a product is free, if
+// both factors have the same.
 //
-// A warp takes every eighth piece of 64 or 128 columns; the eight warps' sums are added in order. Each lane has 8 loads of 16 bytes
-// under way, a block 32 KiB; 2 blocks on a multiprocessor are more than the 28 KiB that an H200 needs.
+// A warp takes every eighth piece of 64 or 128 columns; the eight warps' sums are added in order. Each lane has 8 loads of 16
+// bytes under way, a block 32 KiB; 2 blocks on a multiprocessor are more than the 28 KiB that an H200 needs.
 #include "prelude.cuh"
 
 constexpr int warps = 8;
@@ -250,14 +250,16 @@ DEV void multiply(const Quantized& w, const Outputs& outputs, const Rows& rows, 
             for (int h = 0; h < Q::groups; h++) {
                 int column = first + i * step + 32 * h;
                 if (column < rows.k)
-                    add_group(Q::group(a[i][0], a[i][1], h, w.minima != nullptr), w, (low + column) / 32, (high + column) / 32, rows,
+                    add_group(Q::group(a[i][0], a[i][1], h, w.minima != nullptr), w, (low + column) / 32, (high + column) / 32,
+                        rows,
                         column + 8 * t, sums);
             }
     }
 }
 
 template <class Q, int tiles>
-DEV void quantized_rows(const Quantized& w, const f32* bias, f32* target, const Outputs& outputs, const Rows& rows, bool accumulate)
+DEV void quantized_rows(const Quantized& w, const f32* bias, f32* target, const Outputs& outputs, const Rows& rows,
+    bool accumulate)
 {
     f32 sums[tiles][4] = {};
     multiply<Q>(w, outputs, rows, sums);
@@ -265,7 +267,8 @@ DEV void quantized_rows(const Quantized& w, const f32* bias, f32* target, const 
 }
 
 template <class Q>
-DEV void skinny_quantized(const Quantized& w, const f32* bias, f32* target, const f32* source, int n, int k, int rows, int accumulate)
+DEV void skinny_quantized(const Quantized& w, const f32* bias, f32* target, const f32* source, int n, int k, int rows,
+    int accumulate)
 {
     int first_row = (int)blockIdx.y * 16;
     Outputs outputs{(int)blockIdx.x * 16, n};

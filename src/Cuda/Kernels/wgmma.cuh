@@ -3,8 +3,8 @@
 #include "prelude.cuh"
 
 // Both factors lie in shared memory in rows of 128 bytes, 16-byte chunk c of row r at c ^ (r & 7), from an address on 1024 bytes;
-// a word says where. Left factors have k along the rows (64 in 128 bytes), right ones the columns (64 of them): 8 rows of k in 1024
-// bytes, the next 64 columns `columns_stride` bytes on.
+// a word says where. Left factors have k along the rows (64 in 128 bytes), right ones the columns (64 of them): 8 rows of k in
+// 1024 bytes, the next 64 columns `columns_stride` bytes on.
 DEV u64 left_factor(u32 address) { return (u64)((address & 0x3ffff) >> 4) | 1ull << 16 | (u64)(1024 >> 4) << 32 | 1ull << 62; }
 DEV u64 right_factor(u32 address, u32 columns_stride)
 {

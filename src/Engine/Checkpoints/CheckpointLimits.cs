@@ -28,6 +28,7 @@ static class CheckpointLimits
     public const int LayersMax = 1024;
     public const int HeadsMax = 1024;
     public const int HeadDimMax = 1024;
+    public const int BucketsMax = 4096;
     public const int ExpertsMax = 1024;
     public const int ExpertsOfAllLayersMax = 1 << 16;
     public const int WidthMax = 1 << 20;

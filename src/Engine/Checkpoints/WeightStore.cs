@@ -77,6 +77,10 @@ sealed class WeightStore : IDisposable
             : throw Bad(entry, $"is stored as {entry.Type}; a tensor of this kind is served in F32, F16 and BF16 only");
     }
 
+    /// <summary>A vector that may be stored as a matrix of one row.</summary>
+    public float[] Flat(string name, int length) =>
+        _checkpoint.Tensors.Any(t => t.Name == name && t.Shape.Length == 2) ? Vector(name, 1, length) : Vector(name, length);
+
     /// <summary>Memory that lives as long as the weights.</summary>
     public NativeBuffer Allocate(long bytes)
     {

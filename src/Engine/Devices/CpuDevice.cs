@@ -132,6 +132,10 @@ sealed class CpuDevice : IDevice
         PagedAttention.Compute(_context, _attentions[attention.Index], Rows(queries), _pool, layer, _step.Sequences, _step.Tables,
             Rows(target));
 
+    public void AttendAcross(int layer, AttentionId attention, BufferId queries, BufferId target) =>
+        PagedAttention.Compute(_context, _attentions[attention.Index], Rows(queries), _pool, layer, _step.CrossSequences,
+            _step.CrossTables, Rows(target));
+
     public void Activate(ActivationKind kind, BufferId gate, BufferId? up) =>
         Elementwise.Activate(_context, kind, Rows(gate), up is { } factor ? Rows(factor) : [], Rows(gate));
 

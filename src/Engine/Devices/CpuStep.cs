@@ -9,12 +9,14 @@ sealed class CpuStep
     readonly int[] _positions;
     readonly int[] _rowNumbers;
     KvSpan[] _sequences = [];
+    KvSpan[] _cross = [];
     int[] _wanted = [];
     int[] _tables = [];
+    int[] _crossTables = [];
     float[] _cosines = [];
     float[] _sines = [];
     float[] _scratch = [];
-    int _angles, _sequenceCount, _tableEntries;
+    int _angles, _sequenceCount, _tableEntries, _crossEntries;
 
     public CpuStep(int rowsMax)
     {
@@ -29,15 +31,20 @@ sealed class CpuStep
     public ReadOnlySpan<float> Cosines => _cosines.AsSpan(0, _angles);
     public ReadOnlySpan<float> Sines => _sines.AsSpan(0, _angles);
     public ReadOnlySpan<KvSpan> Sequences => _sequences.AsSpan(0, _sequenceCount);
+
+    /// <summary>The same rows, with the keys of their encoders' output.</summary>
+    public ReadOnlySpan<KvSpan> CrossSequences => _cross.AsSpan(0, _sequenceCount);
+    public ReadOnlySpan<int> CrossTables => _crossTables.AsSpan(0, _crossEntries);
     public ReadOnlySpan<int> Tables => _tables.AsSpan(0, _tableEntries);
 
     public void Begin(Batch batch, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines)
     {
-        (Rows, _angles, _sequenceCount, _tableEntries) = (batch.Rows, cosines.Length, 0, 0);
+        (Rows, _angles, _sequenceCount, _tableEntries, _crossEntries) = (batch.Rows, cosines.Length, 0, 0, 0);
         batch.Tokens.CopyTo(_tokens);
         cosines.CopyTo(AtLeast(ref _cosines, _angles));
         sines.CopyTo(AtLeast(ref _sines, _angles));
         AtLeast(ref _sequences, batch.Count);
+        AtLeast(ref _cross, batch.Count);
         AtLeast(ref _wanted, batch.Count);
         foreach (ref readonly var sequence in batch.Sequences)
             Add(sequence);
@@ -67,7 +74,9 @@ sealed class CpuStep
             var (sequence, count) = (_sequences[i], _wanted[i]);
             if (count == 0)
                 continue;
-            _sequences[_sequenceCount] = new(Rows, count, sequence.Start + sequence.Rows - count, sequence.TableOffset);
+            var start = sequence.Start + sequence.Rows - count;
+            _sequences[_sequenceCount] = sequence with { FirstRow = Rows, Rows = count, Start = start };
+            _cross[_sequenceCount] = _cross[i] with { FirstRow = Rows, Rows = count, Start = start };
             _wanted[_sequenceCount++] = count;
             Rows += count;
         }
@@ -75,11 +84,17 @@ sealed class CpuStep
 
     void Add(in BatchSequence sequence)
     {
-        var blocks = (sequence.Start + sequence.Rows + KvLayout.BlockTokens - 1) / KvLayout.BlockTokens;
+        var length = sequence.Start + sequence.Rows;
+        var blocks = (length + KvLayout.BlockTokens - 1) / KvLayout.BlockTokens;
         _wanted[_sequenceCount] = sequence.LogitCount;
-        _sequences[_sequenceCount++] = new(sequence.FirstRow, sequence.Rows, sequence.Start, _tableEntries);
+        var across = sequence.Cross;
+        _cross[_sequenceCount] = new(sequence.FirstRow, sequence.Rows, sequence.Start, _crossEntries) { Keys = across.Length };
+        _sequences[_sequenceCount++] = new(sequence.FirstRow, sequence.Rows, sequence.Start, _tableEntries) { Keys = length };
         sequence.Blocks.Span[..blocks].CopyTo(AtLeast(ref _tables, _tableEntries + blocks).AsSpan(_tableEntries));
         _tableEntries += blocks;
+        var crossBlocks = (across.Length + KvLayout.BlockTokens - 1) / KvLayout.BlockTokens;
+        across.Blocks.Span[..crossBlocks].CopyTo(AtLeast(ref _crossTables, _crossEntries + crossBlocks).AsSpan(_crossEntries));
+        _crossEntries += crossBlocks;
         for (var i = 0; i < sequence.Rows; i++)
             _positions[sequence.FirstRow + i] = sequence.Start + i;
     }

@@ -65,6 +65,8 @@ sealed class CudaDevice : IDevice
 
     public AttentionId Load(in AttentionSpec attention)
     {
+        if (attention.All || attention.Biases is not null)
+            throw new NotSupportedException("encoders run on the processor only");
         _attentions.Add((attention, _weights.Vector(attention.Slopes ?? [])));
         return new(_attentions.Count - 1);
     }

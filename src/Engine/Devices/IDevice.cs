@@ -100,6 +100,10 @@ interface IDevice : IDisposable
     /// <summary>Attention of the step's queries over their sequences' blocks.</summary>
     void Attend(int layer, AttentionId attention, BufferId queries, BufferId target);
 
+    /// <summary>Attention of the step's queries to what its sequences' encoders left in their cross blocks.</summary>
+    void AttendAcross(int layer, AttentionId attention, BufferId queries, BufferId target) =>
+        throw new NotSupportedException("this device has no attention to an encoder's output");
+
     /// <summary>The MLP's middle, in place of <paramref name="gate"/>.</summary>
     /// <param name="up">The factor of a gated MLP; null if it is none.</param>
     void Activate(ActivationKind kind, BufferId gate, BufferId? up);

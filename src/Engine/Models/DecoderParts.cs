@@ -8,11 +8,12 @@ sealed class DecoderParts
 {
     readonly ModelSpec _spec;
     readonly IDevice _device;
+    readonly float[]? _biases;
     readonly Dictionary<(int Width, int Index), BufferId> _buffers = [];
 
     public DecoderParts(ModelSpec spec, DecoderWeights weights, IDevice device)
     {
-        (_spec, _device) = (spec, device);
+        (_spec, _device, _biases) = (spec, device, weights.Biases);
         Embedding = Load(weights.Embedding);
         EmbeddingOut = Load(weights.EmbeddingOut);
         Embedded = spec.EmbeddingWidth is { } width ? Buffer(width, 0) : default;
@@ -22,7 +23,11 @@ sealed class DecoderParts
         device.Place(spec.Layers.Count);
         FinalNorm = Load(weights.FinalNorm);
         HeadIn = Load(weights.HeadIn);
+        HeadNorm = Load(weights.HeadNorm);
         Head = Load(weights.Head);
+        HeadTaken = weights.HeadIn is { } headIn ? Buffer(headIn.Weights.Rows, 0) : default;
+        Pooler = Load(weights.Pooler);
+        Pooled = weights.Pooler is { } pooler ? Buffer(pooler.Weights.Rows, 0) : default;
     }
 
     public LinearId Embedding { get; }
@@ -33,19 +38,27 @@ sealed class DecoderParts
     public Layer[] Layers { get; }
     public NormId? FinalNorm { get; }
     public LinearId? HeadIn { get; }
-    public LinearId Head { get; }
+    public NormId? HeadNorm { get; }
+    public LinearId? Head { get; }
+    public BufferId HeadTaken { get; }
+    public LinearId? Pooler { get; }
+    public BufferId Pooled { get; }
 
     Layer LoadLayer(int index, LayerSpec spec, LayerWeights w)
     {
         _device.Place(index);
-        return new(LoadAttention(spec.Attention, w), LoadMlp(spec.Mlp, w));
+        var own = new AttentionSpec(_spec.Heads, _spec.AttentionScale, spec.Attention.Window, _spec.AttentionCap,
+            Slopes: _spec.Slopes, Biases: _biases, All: _spec.Bidirectional);
+        var across = new AttentionSpec(_spec.Heads, _spec.AttentionScale, All: true);
+        return new(
+            LoadAttention(own, w.AttentionNorms, w.Attention),
+            w.Cross is { } cross ? LoadAttention(across, w.CrossNorms!, cross) : null,
+            LoadMlp(spec.Mlp, w));
     }
 
-    Attention LoadAttention(AttentionPart part, LayerWeights w)
+    Attention LoadAttention(in AttentionSpec spec, PlaceWeights norms, AttentionWeights a)
     {
-        var (norms, a) = (w.AttentionNorms, w.Attention);
-        var id = _device.Load(new AttentionSpec(_spec.Heads, _spec.AttentionScale, part.Window, _spec.AttentionCap,
-            Slopes: _spec.Slopes));
+        var id = _device.Load(spec);
         return new(Load(norms.Before), Load(norms.Result), Load(norms.After), Load(a.Query), Load(a.Key), Load(a.Value),
             Load(a.QueryNorm), Load(a.KeyNorm), id, Load(a.Out))
         {
@@ -100,7 +113,7 @@ sealed class DecoderParts
     NormId? Load(NormWeights? w) =>
         w is null ? null : _device.Load(w.Spec.Kind, w.Spec.Epsilon, w.Weight, w.Bias, w.Spec.Groups);
 
-    public sealed record Layer(Attention Attention, Mlp Mlp);
+    public sealed record Layer(Attention Attention, Attention? Cross, Mlp Mlp);
 
     public sealed record Attention(
         NormId? Before,

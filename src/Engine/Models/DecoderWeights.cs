@@ -28,6 +28,8 @@ sealed record PlaceWeights(NormWeights? Before, NormWeights? Result, NormWeights
 sealed record LayerWeights(
     PlaceWeights AttentionNorms,
     AttentionWeights Attention,
+    PlaceWeights? CrossNorms,
+    AttentionWeights? Cross,
     PlaceWeights MlpNorms,
     MlpWeights? Dense,
     LinearWeights? DenseGate,
@@ -52,11 +54,20 @@ sealed class DecoderWeights : IDisposable
             EmbeddingOut = Linear(spec.EmbeddingOut, spec.TableWidth);
             if (spec.PositionEmbedding is { } positions)
                 PositionEmbedding = Positions(positions);
+            if (spec.TypeEmbedding is { } types)
+                TypeEmbedding = _reader.Vector($"{types}.weight", spec.Types, spec.Width);
             EmbeddingNorm = Norm(spec.EmbeddingNorm, spec.Width);
+            if (spec.RelativeBias is { } bias)
+                Biases = RelativeBias.Table(bias, _reader.Vector($"{bias.Name}.weight", bias.Buckets, spec.Heads), spec);
             Layers = [.. spec.Layers.Select(Layer)];
             FinalNorm = Norm(spec.FinalNorm, spec.Width);
             HeadIn = Linear(spec.HeadIn, spec.Width);
-            Head = _reader.Linear(spec.Head, spec.TableWidth, MatrixUse.Table);
+            HeadNorm = Norm(spec.HeadNorm, spec.TableWidth);
+            Head = spec.Head is { } head ? _reader.Linear(head, spec.TableWidth, MatrixUse.Table) : null;
+            if (spec.HeadBias is { } headBias)
+                Head = Head!.Value with { Bias = store.Flat(headBias, spec.VocabularySize) };
+            Pooler = Linear(spec.Pooler, spec.Width);
+            Encoder = spec.Encoder is { } encoder ? new DecoderWeights(store, encoder) : null;
         }
         catch
         {
@@ -68,11 +79,18 @@ sealed class DecoderWeights : IDisposable
     public LinearWeights Embedding { get; }
     public LinearWeights? EmbeddingOut { get; }
     public LinearWeights? PositionEmbedding { get; }
+    public float[]? TypeEmbedding { get; }
     public NormWeights? EmbeddingNorm { get; }
+
+    /// <summary>What <see cref="Kernels.AttentionSpec.Biases"/> are.</summary>
+    public float[]? Biases { get; }
     public LayerWeights[] Layers { get; }
     public NormWeights? FinalNorm { get; }
     public LinearWeights? HeadIn { get; }
-    public LinearWeights Head { get; }
+    public NormWeights? HeadNorm { get; }
+    public LinearWeights? Head { get; }
+    public LinearWeights? Pooler { get; }
+    public DecoderWeights? Encoder { get; }
 
     /// <summary>Numbers in the tensors used, each counted once.</summary>
     public long Parameters => _store.Parameters;
@@ -85,6 +103,8 @@ sealed class DecoderWeights : IDisposable
     LayerWeights Layer(LayerSpec layer) => new(
         Places(layer.Attention.Norms),
         Attention(layer.Attention),
+        layer.Cross is { } cross ? Places(cross.Norms) : null,
+        layer.Cross is { } part ? Attention(part) : null,
         Places(layer.Mlp.Norms),
         layer.Mlp.Dense is { } dense ? Mlp(dense) : null,
         Linear(layer.Mlp.DenseGate, _spec.Width),

@@ -42,10 +42,23 @@ static class Family
         ["starcoder2"] = Starcoder2.Describe,
     };
 
+    /// <summary>Encoders, and decoders that read one.</summary>
+    static readonly Dictionary<string, Func<Checkpoint, ModelSpec>> Encoding = new(StringComparer.Ordinal)
+    {
+        ["bart"] = Bart.Describe,
+        ["bert"] = Bert.Describe,
+        ["roberta"] = Bert.DescribeRoberta,
+        ["t5"] = T5.Describe,
+    };
+
     /// <summary>The supported model types, by name.</summary>
     public static IEnumerable<string> Names => Known.Keys;
 
     public static ModelSpec Describe(Checkpoint checkpoint) => Require(checkpoint.Config)(checkpoint);
+
+    /// <summary>The same for the models that the engine computes and does not serve yet.</summary>
+    public static ModelSpec DescribeEncoding(Checkpoint checkpoint) =>
+        Encoding[checkpoint.Config.String("model_type")!](checkpoint);
 
     /// <exception cref="CheckpointException">The family is not supported.</exception>
     public static Func<Checkpoint, ModelSpec> Require(ConfigSection config)

@@ -2,10 +2,18 @@ using Hearth.Kernels;
 
 namespace Hearth.Engine.Models;
 
-/// <summary>One layer: attention, then MLP, each added to the residual stream.</summary>
+/// <summary>One layer: attention, perhaps attention to an encoder's output, then MLP, each added to the residual
+/// stream.</summary>
 /// <param name="Parallel">Both take the stream as the layer found it; an MLP without a norm of its own then takes what
 /// attention took.</param>
-sealed record LayerSpec(AttentionPart Attention, MlpPart Mlp, bool Parallel = false);
+sealed record LayerSpec(AttentionPart Attention, MlpPart Mlp, bool Parallel = false)
+{
+    public AttentionPart? Cross { get; init; }
+}
+
+/// <summary>T5's biases, <c>{Name}.weight</c> [Buckets, heads]: distances up to half of the buckets have one each, farther ones
+/// share by logarithm, all from MaxDistance on.</summary>
+sealed record RelativeBiasSpec(string Name, int Buckets, int MaxDistance);
 
 /// <summary>Where a part of a layer normalises; null for nowhere.</summary>
 /// <param name="Before">What the part takes.</param>

@@ -35,6 +35,15 @@ sealed record ModelSpec
     /// <summary>By query head: what a score loses per position between key and query (ALiBi); null if nothing.</summary>
     public float[]? Slopes { get; init; }
 
+    /// <summary>What a score gets by the distance between key and query (T5); null if nothing.</summary>
+    public RelativeBiasSpec? RelativeBias { get; init; }
+
+    /// <summary>Queries see all keys: an encoder.</summary>
+    public bool Bidirectional { get; init; }
+
+    /// <summary>Whose output the layers' cross attention reads; null if there is none.</summary>
+    public ModelSpec? Encoder { get; init; }
+
     /// <summary>How positions turn queries and keys: layers name theirs by index.</summary>
     public IReadOnlyList<RopeSpec> Ropes { get; init; } = [];
     public required ActivationKind Activation { get; init; }
@@ -63,14 +72,27 @@ sealed record ModelSpec
 
     /// <summary>Rows of the position embeddings that stand before position 0.</summary>
     public int PositionsFirst { get; init; }
+
+    /// <summary>Embeddings of token types, <c>{TypeEmbedding}.weight</c>, [Types, Width]; null if there are none.</summary>
+    public string? TypeEmbedding { get; init; }
+    public int Types { get; init; }
     public NormSpec? EmbeddingNorm { get; init; }
     public NormSpec? FinalNorm { get; init; }
 
-    /// <summary>From the stream to the width of the output head, if that is not the stream's.</summary>
+    /// <summary>From the stream to what the output head takes, if that is not the stream.</summary>
     public LinearSpec? HeadIn { get; init; }
+    public ActivationKind? HeadActivation { get; init; }
+    public NormSpec? HeadNorm { get; init; }
 
-    /// <summary>The output head, [VocabularySize, TableWidth]: by the embedding's name when they are tied.</summary>
-    public required LinearSpec Head { get; init; }
+    /// <summary>The output head, [VocabularySize, TableWidth]: by the embedding's name when they are tied. Null for an encoder
+    /// that gives its stream.</summary>
+    public required LinearSpec? Head { get; init; }
+
+    /// <summary>The head's bias where it has a name of its own: [VocabularySize], or [1, VocabularySize].</summary>
+    public string? HeadBias { get; init; }
+
+    /// <summary>From the first row to a summary of all, through a tanh; null if there is none.</summary>
+    public LinearSpec? Pooler { get; init; }
     public float LogitScale { get; init; } = 1;
 
     /// <summary>Logits become cap * tanh(logit / cap); 0 for none.</summary>

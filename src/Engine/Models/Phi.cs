@@ -27,6 +27,6 @@ static class Phi
         if (config.Bool("qk_layernorm", false))
             shape = shape with { QueryKeyNorms = shape.NormsByHead("q_layernorm", "k_layernorm") };
         var spec = shape.Describe();
-        return spec with { Head = spec.Head with { Bias = true } };
+        return spec with { Head = spec.Head!.Value with { Bias = true } };
     }
 }

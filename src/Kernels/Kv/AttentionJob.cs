@@ -27,7 +27,7 @@ readonly unsafe struct AttentionJob(AttentionShape shape, AttentionPlan plan, Kv
         if (!sequence.Split)
         {
             tile.Running.Clear();
-            for (var part = sequence.FirstPart; part <= tile.LastPosition / AttentionPlan.PartTokens; part++)
+            for (var part = sequence.FirstPart; part <= tile.LastSeen / AttentionPlan.PartTokens; part++)
             {
                 tile.Attend(part, tile.Part);
                 tile.Running.Merge(shape.Kernels, tile.Part);
@@ -122,7 +122,8 @@ readonly unsafe struct AttentionTile
 
     int FirstPosition => _span.Start + _first;
 
-    public int LastPosition => FirstPosition + _positions - 1;
+    /// <summary>The last key that some row sees.</summary>
+    public int LastSeen => _shape.Spec.All ? _span.Keys - 1 : FirstPosition + _positions - 1;
 
     /// <summary>Copies the tile's queries, scaled; padding rows are zero.</summary>
     public void LoadQueries(float* queries)
@@ -154,7 +155,7 @@ readonly unsafe struct AttentionTile
     {
         state.Clear();
         var first = part * AttentionPlan.PartTokens;
-        var to = Math.Min(AttentionPlan.PartTokens, LastPosition + 1 - first);
+        var to = Math.Min(AttentionPlan.PartTokens, LastSeen + 1 - first);
         var from = Math.Clamp(_shape.LeastSeen(FirstPosition) - first, 0, to);
         var sinks = Math.Min(_shape.Spec.SinkTokens - first, to);
         for (var key = NextSeen(0, from, sinks); key < to; key = NextSeen(key + KvLayout.BlockTokens, from, sinks))
@@ -165,12 +166,8 @@ readonly unsafe struct AttentionTile
         for (var row = 0; row < Rows; row++)
         {
             var position = FirstPosition + row / _shape.Group;
-            if (_shape.Spec.Slopes is { } slopes)
-            {
-                var slope = slopes[_head * _shape.Group + row % _shape.Group];
-                _shape.Kernels.AddRamp(_scores + (nint)row * AttentionPlan.PartTokens, slope, first - position, width);
-            }
-            Weigh(row, new VisibleKeys(_shape.Spec, position, first), width, state);
+            AddBiases(row, position, first, width);
+            Weigh(row, new VisibleKeys(_shape.Spec, _shape.Spec.All ? LastSeen : position, first), width, state);
         }
         for (var key = NextSeen(0, from, sinks); key < to; key = NextSeen(key + KvLayout.BlockTokens, from, sinks))
         {
@@ -193,6 +190,34 @@ readonly unsafe struct AttentionTile
             new OuterArguments(_queries, layout.HeadDim, keys, KvLayout.BlockTokens, layout.HeadDim,
             _scores + key, AttentionPlan.PartTokens, KvLayout.BlockTokens, AttentionShape.Padded(Rows), true),
             ahead, keys + _nextHead);
+    }
+
+    /// <summary>What the distance between key and query adds to a row's scores.</summary>
+    /// <param name="first">Position of the part's first key.</param>
+    void AddBiases(int row, int position, int first, int width)
+    {
+        var scores = _scores + (nint)row * AttentionPlan.PartTokens;
+        var head = _head * _shape.Group + row % _shape.Group;
+        if (_shape.Spec.Slopes is { } slopes)
+        {
+            _shape.Kernels.AddRamp(scores, slopes[head], first - position, width);
+        }
+        if (_shape.Spec.Biases is not { } biases)
+        {
+            return;
+        }
+        var count = biases.Length / _shape.Spec.Heads;
+        var reach = count / 2;
+        var near = Math.Clamp(position - reach - first, 0, width);
+        var far = Math.Clamp(position + reach + 1 - first, 0, width);
+        fixed (float* all = biases)
+        {
+            var table = all + head * count;
+            _shape.Kernels.Map(MapKind.AddScalar, scores, null, table[0], scores, near);
+            var middle = table + (first + near - position + reach);
+            _shape.Kernels.Map(MapKind.Add, scores + near, middle, 0, scores + near, far - near);
+            _shape.Kernels.Map(MapKind.AddScalar, scores + far, null, table[count - 1], scores + far, width - far);
+        }
     }
 
     void Weigh(int row, in VisibleKeys seen, int width, in AttentionState state)

@@ -52,7 +52,7 @@ readonly unsafe struct AttentionPlan
             plans[i] = SequencePlan.Of(sequences[i], shape, items, partials, i * shape.Layout.KvHeads);
             items += plans[i].Units * shape.Layout.KvHeads;
             partials += plans[i].PartialFloats(shape);
-            work += 2L * sequences[i].Rows * (sequences[i].End - shape.LeastSeen(sequences[i].Start)) * shape.Spec.Heads
+            work += 2L * sequences[i].Rows * (shape.Length(sequences[i]) - shape.LeastSeen(sequences[i].Start)) * shape.Spec.Heads
                 * shape.Layout.HeadDim;
         }
         return new AttentionPlan
@@ -102,8 +102,8 @@ readonly struct SequencePlan
 
     public static SequencePlan Of(in KvSpan span, in AttentionShape shape, int firstItem, long firstPartial, int firstCounter)
     {
-        var firstPart = shape.Spec.SinkTokens > 0 ? 0 : shape.LeastSeen(span.Start) / AttentionPlan.PartTokens;
-        var parts = span.Rows == 0 ? 0 : (span.End - 1) / AttentionPlan.PartTokens + 1 - firstPart;
+        var firstPart = shape.Spec.SinkTokens > 0 || shape.Spec.All ? 0 : shape.LeastSeen(span.Start) / AttentionPlan.PartTokens;
+        var parts = span.Rows == 0 ? 0 : (shape.Length(span) - 1) / AttentionPlan.PartTokens + 1 - firstPart;
         var tiles = (span.Rows + shape.TilePositions - 1) / shape.TilePositions;
         var split = tiles == 1 && parts > 1;
         return new SequencePlan

@@ -9,5 +9,8 @@ namespace Hearth.Kernels;
 /// Entries that no visible position needs (before the window) may be -1.</param>
 public readonly record struct KvSpan(int FirstRow, int Rows, int Start, int TableOffset)
 {
+    /// <summary>Keys of an attention that sees all of them (<see cref="AttentionSpec.All"/>), whatever Start is.</summary>
+    public int Keys { get; init; }
+
     internal int End => Start + Rows;
 }

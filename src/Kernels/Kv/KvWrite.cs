@@ -76,17 +76,21 @@ public static unsafe class KvWrite
 
 static class BatchCheck
 {
-    public static void Sequences(ReadOnlySpan<KvSpan> sequences, ReadOnlySpan<int> tables, KvPool pool, int layer, int rows)
+    /// <param name="all">A sequence's keys are counted by Keys.</param>
+    public static void Sequences(ReadOnlySpan<KvSpan> sequences, ReadOnlySpan<int> tables, KvPool pool, int layer, int rows,
+        bool all = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(layer);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(layer, pool.Layout.Layers);
         foreach (ref readonly var s in sequences)
         {
-            var blocks = ((long)s.Start + s.Rows + KvLayout.BlockTokens - 1) / KvLayout.BlockTokens;
-            if (s.FirstRow < 0 || s.Rows < 0 || s.Start < 0 || s.TableOffset < 0 || (long)s.FirstRow + s.Rows > rows
+            var keys = all ? s.Keys : (long)s.Start + s.Rows;
+            var blocks = (keys + KvLayout.BlockTokens - 1) / KvLayout.BlockTokens;
+            if (s.FirstRow < 0 || (all && keys < 1) || s.Rows < 0 || s.Start < 0 || s.TableOffset < 0 || (long)s.FirstRow + s.Rows > rows
                 || s.TableOffset + blocks > tables.Length)
             {
-                throw new ArgumentException($"{s} does not fit {rows} rows and {tables.Length} table entries", nameof(sequences));
+                throw new ArgumentException($"{s} does not fit {rows} rows and {tables.Length} table entries",
+                    nameof(sequences));
             }
         }
     }

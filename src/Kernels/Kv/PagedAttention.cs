@@ -7,8 +7,12 @@ namespace Hearth.Kernels;
 /// <param name="SoftCap">Scores become cap * tanh(score / cap); 0 for none.</param>
 /// <param name="SinkTokens">The first positions, visible whatever the window.</param>
 /// <param name="Slopes">By query head: slope * (j - i) is added to the score of a key at j (ALiBi); null for nothing.</param>
+/// <param name="Biases">[heads, 2 * reach + 1]: biases[h, clamp(j - i, -reach, reach) + reach] is added (T5); null for
+/// nothing.</param>
+/// <param name="All">Queries see all <see cref="KvSpan.Keys"/> keys, not the past alone: encoders, and attention to
+/// them.</param>
 public readonly record struct AttentionSpec(int Heads, float Scale, int Window = 0, float SoftCap = 0, int SinkTokens = 0,
-    float[]? Slopes = null);
+    float[]? Slopes = null, float[]? Biases = null, bool All = false);
 
 /// <summary>
 /// Causal flash attention over paged blocks, for prefill chunks and decode alike (Dao 2023): an online softmax over keys in
@@ -34,9 +38,10 @@ public static unsafe class PagedAttention
         ArgumentOutOfRangeException.ThrowIfNotEqual(spec.Heads % layout.KvHeads, 0, nameof(spec));
         ArgumentOutOfRangeException.ThrowIfNegative(spec.Window, nameof(spec));
         Check.Length(spec.Slopes?.Length ?? spec.Heads, spec.Heads, "slopes");
+        ArgumentOutOfRangeException.ThrowIfNotEqual((spec.Biases?.Length ?? spec.Heads) % (2 * spec.Heads), spec.Heads, "biases");
         var rows = Check.Rows(queries.Length, spec.Heads * layout.HeadDim, nameof(queries));
         Check.Length(output.Length, (long)rows * spec.Heads * layout.ValueDim, nameof(output));
-        BatchCheck.Sequences(sequences, tables, pool, layer, rows);
+        BatchCheck.Sequences(sequences, tables, pool, layer, rows, spec.All);
         var shape = new AttentionShape(spec, layout, layer, context.Kernels);
         var plan = AttentionPlan.Make(context, shape, sequences, out var work);
         fixed (float* q = queries, o = output)
@@ -84,6 +89,9 @@ readonly struct AttentionShape(in AttentionSpec spec, in KvLayout layout, int la
 
     /// <summary>Rows as the kernels take them.</summary>
     public static int Padded(int rows) => rows == 1 ? 1 : rows <= 4 ? 4 : (rows + 7) & ~7;
+
+    /// <summary>Positions of a sequence that have keys.</summary>
+    public int Length(in KvSpan span) => Spec.All ? span.Keys : span.End;
 
     /// <summary>The least position below its own that a query sees, sinks apart.</summary>
     public int LeastSeen(int position) => Spec.Window > 0 ? Math.Max(0, position - Spec.Window + 1) : 0;

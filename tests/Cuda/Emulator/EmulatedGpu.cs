@@ -28,9 +28,11 @@ static unsafe class EmulatedGpu
     }
 
     /// <param name="arguments">Addresses of the parameters' values, as cuLaunchKernel takes them.</param>
-    /// <param name="seed">0: threads in order, copies at once; others: another order of threads, copies as late as may be.</param>
+    /// <param name="seed">0: threads in order, copies at once; others: another order of threads, copies as late as may
+    /// be.</param>
     /// <exception cref="EmulatedFaultException">What the kernel did wrong, and where.</exception>
-    public static void Launch(string kernel, (int X, int Y, int Z) grid, int threads, int sharedBytes, void** arguments, ulong seed)
+    public static void Launch(string kernel, (int X, int Y, int Z) grid, int threads, int sharedBytes, void** arguments,
+        ulong seed)
     {
         const int ErrorBytes = 1024;
         var error = stackalloc byte[ErrorBytes];

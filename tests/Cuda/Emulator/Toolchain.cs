@@ -22,7 +22,8 @@ static class Toolchain
     /// <summary>What was made of the same sources before is kept here.</summary>
     static string Made { get; } = Path.Combine(_root, "artifacts", "cuda");
 
-    public static IEnumerable<string> Sources => Directory.EnumerateFiles(Kernels, "*.cu").Select(f => Path.GetFileName(f)!).Order();
+    public static IEnumerable<string> Sources =>
+        Directory.EnumerateFiles(Kernels, "*.cu").Select(f => Path.GetFileName(f)!).Order();
 
     public static bool IsThere { get; } = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
         .Any(folder => File.Exists(Path.Combine(folder, Compiler)));
@@ -46,7 +47,8 @@ static class Toolchain
 
     static string Library(string name, IEnumerable<string> more)
     {
-        string[] sources = [.. Sources.Select(s => Path.Combine(Kernels, s)), .. Directory.EnumerateFiles(Emulator, "*.cpp"), .. more];
+        string[] sources = [.. Sources.Select(s => Path.Combine(Kernels, s)), .. Directory.EnumerateFiles(Emulator, "*.cpp"),
+            .. more];
         var objects = new string[sources.Length];
         Parallel.For(0, sources.Length, new ParallelOptions { MaxDegreeOfParallelism = 2 }, i => objects[i] =
             Cached($"{Path.GetFileName(sources[i])}.o", Digest([sources[i], .. Headers]), target => Run([
@@ -59,7 +61,8 @@ static class Toolchain
     static IEnumerable<string> Headers =>
         new[] { Kernels, Emulator, Fake }.SelectMany(Directory.EnumerateFiles).Where(f => Path.GetExtension(f) is ".cuh" or ".h");
 
-    /// <summary>Makes a file unless the same sources gave it before. Another process may do so too: the file appears whole.</summary>
+    /// <summary>Makes a file unless the same sources gave it before. Another process may do so too: the file appears
+    /// whole.</summary>
     static string Cached(string name, string digest, Action<string> make)
     {
         var path = Path.Combine(Made, digest, name);

@@ -98,7 +98,8 @@ void compute_f16(void** lanes);
 
 #define EMULATOR_TEXT2(x) #x
 #define EMULATOR_TEXT(x) EMULATOR_TEXT2(x)
-#define SHARED(T, name) auto& name = *(Identity<T>::type*)emulator::shared_object(__FILE__ ":" EMULATOR_TEXT(__LINE__), sizeof(T), 16)
+#define SHARED(T, name) \
+    auto& name = *(Identity<T>::type*)emulator::shared_object(__FILE__ ":" EMULATOR_TEXT(__LINE__), sizeof(T), 16)
 #define DYNAMIC_SHARED(name) u8* name = emulator::dynamic_shared()
 
 #define KERNEL(name, threads, params, ...) \

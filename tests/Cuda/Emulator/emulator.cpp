@@ -577,10 +577,11 @@ EXPORT int hearth_parameters(const char* name, u32* sizes, int most)
     return (int)all.size();
 }
 
-// Runs a kernel to its end; arguments[i] points to the i-th parameter, as cuLaunchKernel has it. Blocks run one after the other on
-// the calling thread. Seed 0: threads in order, copies at once; others: random orders, copies as late as may be.
+// Runs a kernel to its end; arguments[i] points to the i-th parameter, as cuLaunchKernel has it. Blocks run one after the other
+// on the calling thread. Seed 0: threads in order, copies at once; others: random orders, copies as late as may be.
 // Gives 0, or 1 with a message.
-EXPORT int hearth_launch(const char* name, const u32* grid, const u32* threads, u32 shared, void** arguments, u64 seed, char* error,
+EXPORT int hearth_launch(const char* name, const u32* grid, const u32* threads, u32 shared, void** arguments, u64 seed,
+    char* error,
     int error_length)
 {
     install();

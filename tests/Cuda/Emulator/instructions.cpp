@@ -111,7 +111,8 @@ template <class T> static void multiply(void** lanes)
             m[i % 8 * 4 + j / 2]->d[i / 8 * 2 + j % 2] = product[i][j];
 }
 
-// A word for a factor in shared memory, swizzled by 128 bytes: the chunk's bits 4 to 6 are crossed with bits 7 to 9 of the address.
+// A word for a factor in shared memory, swizzled by 128 bytes: the chunk's bits 4 to 6 are crossed with bits 7 to 9 of the
+// address.
 static f32 element(u64 word, u32 offset, bool is_bf16)
 {
     if (word >> 62 != 1)

@@ -15,7 +15,7 @@ public sealed class WeightTypeTests
     public void RoundedWeightsCostWhatTheDocumentSays()
     {
         var rows = new List<string>();
-        foreach (var (name, golden, demo) in new[] { ("q8", 0.1, 0.1), ("q4", 1.5, 2.5), ("f8", 0.8, 2.0) })
+        foreach (var (name, goldenMax, demoMax) in new[] { ("q8", 0.15, 0.05), ("q4", 1.2, 0.5), ("f8", 0.5, 0.2) })
         {
             var all = new Errors();
             foreach (var model in ModelTests.Models.Select(m => m.Data))
@@ -23,13 +23,16 @@ public sealed class WeightTypeTests
                 using var reference = new Reference(GoldenFolder.At("models", model));
                 using var folder = new TemporaryFolder();
                 using var rig = Rounded(GoldenFolder.At("models", model), name, folder);
-                all.Add(rig, rig.Run((rig.Begin(), reference.InputIds)), reference.Tensor("logits"));
+                var (logits, own) = (rig.Run((rig.Begin(), reference.InputIds)), new Errors());
+                own.Add(rig, logits, reference.Tensor("logits"));
+                all.Add(rig, logits, reference.Tensor("logits"));
+                TestContext.Current.TestOutputHelper!.WriteLine($"{name} {model}: {own}");
             }
-            var own = Demo(name);
-            rows.Add($"| {name} | {all} | {own} |");
+            var demo = Demo(name);
+            rows.Add($"| {name} | {all} | {demo} |");
             TestContext.Current.TestOutputHelper!.WriteLine(rows[^1]);
-            Assert.InRange(all.Rms, 0, golden);
-            Assert.InRange(own.Rms, 0, demo);
+            Assert.InRange(all.Rms, 0, goldenMax);
+            Assert.InRange(demo.Rms, 0, demoMax);
         }
         if (Environment.GetEnvironmentVariable("HEARTH_WRITE_DOCS") == "1")
             WriteTable(rows);
@@ -122,6 +125,6 @@ public sealed class WeightTypeTests
         }
 
         public override string ToString() =>
-            string.Create(CultureInfo.InvariantCulture, $"{_worst:E1}, {Rms:E1}, {_changed} of {_tokens}");
+            string.Create(CultureInfo.InvariantCulture, $"{_worst:F2}, {Rms:F3}, {_changed} of {_tokens}");
     }
 }
