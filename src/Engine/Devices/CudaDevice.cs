@@ -66,7 +66,7 @@ sealed class CudaDevice : IDevice
     public AttentionId Load(in AttentionSpec attention)
     {
         if (attention.All || attention.Biases is not null)
-            throw new NotSupportedException("encoders run on the processor only");
+            throw new CudaException("This model is an encoder or has one: cards do not compute those yet. Use --device cpu.");
         _attentions.Add((attention, _weights.Vector(attention.Slopes ?? [])));
         return new(_attentions.Count - 1);
     }

@@ -10,8 +10,6 @@ sealed class CudaKvPool : IDisposable
 
     public CudaKvPool(CudaCard card, KvLayout layout, int blocks)
     {
-        if (layout.ValueDim != layout.HeadDim)
-            throw new NotSupportedException("models whose values are narrower than their keys run on the processor only");
         (Card, Layout, Blocks) = (card, layout, blocks);
         _memory = new DeviceMemory(card.Context, checked(layout.BlockBytes * blocks));
         Written = new CudaEvent(card.Context);
