@@ -30,10 +30,12 @@ public sealed partial class PtxTests
     [InlineData("skinny.cu", "skinny_bf16", "ld.global.nc.L1::no_allocate", 2 * 4 * 2)]
     [InlineData("skinny.cu", "skinny_q4", "ld.global.nc.L1::no_allocate", 2 * 4 * 2)]
     [InlineData("gemv.cu", "gemv_bf16", "ld.global.nc.L1::no_allocate", 3 * 5)]
-    public void HotLoopsAreMadeOfWideInstructions(string source, string kernel, string instruction, int count)
+    [InlineData("attention_hopper.cu", "attend_prefill_bf16_128_hopper", "wgmma.mma_async.sync.aligned.m64n128k16", 8 + 8, "sm_90a")]
+    public void HotLoopsAreMadeOfWideInstructions(
+        string source, string kernel, string instruction, int count, string architecture = "sm_80")
     {
         Toolchain.Require();
-        var ptx = File.ReadAllText(Toolchain.Ptx(source, "sm_80"));
+        var ptx = File.ReadAllText(Toolchain.Ptx(source, architecture));
         var start = ptx.IndexOf($".entry {kernel}(", StringComparison.Ordinal);
         var end = ptx.IndexOf(".visible .entry", start, StringComparison.Ordinal);
         var body = ptx[start..(end < 0 ? ptx.Length : end)];
