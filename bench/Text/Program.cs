@@ -66,7 +66,8 @@ static class Corpus
     static IEnumerable<string> Texts(string path)
     {
         using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-        return [.. document.RootElement.GetProperty("cases").EnumerateArray().Select(item => item.GetProperty("text").GetString()!)];
+        var cases = document.RootElement.GetProperty("cases").EnumerateArray();
+        return [.. cases.Select(item => item.GetProperty("text").GetString()!)];
     }
 
     static string Join(IEnumerable<string> files)

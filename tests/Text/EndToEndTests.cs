@@ -9,10 +9,9 @@ namespace Hearth.Text.Tests;
 /// <summary>From a checkpoint's folder and messages to prompt ids: template, segments and tokenizer together.</summary>
 public sealed class EndToEndTests
 {
-    [Theory]
-    [InlineData("llama3_chat")]
-    [InlineData("mistral_chat")]
-    [InlineData("qwen25_chat")]
+    public static TheoryData<string> Names => [.. GoldenFolder.Names("e2e")];
+
+    [Theory, MemberData(nameof(Names))]
     public void MessagesBecomeThePromptIdsOfTheReference(string name)
     {
         var folder = GoldenFolder.PathOf("e2e", name);
@@ -44,10 +43,7 @@ public sealed class EndToEndTests
         Assert.True(compared >= 4, $"only {compared} prompts were compared");
     }
 
-    [Theory]
-    [InlineData("llama3_chat")]
-    [InlineData("mistral_chat")]
-    [InlineData("qwen25_chat")]
+    [Theory, MemberData(nameof(Names))]
     public void ReplyIdsBecomeTheTextOfTheReferenceWholeAndAsTheyCome(string name)
     {
         var tokenizer = Tokenizer.Load(GoldenFolder.PathOf("e2e", name));

@@ -52,6 +52,7 @@ sealed class PostProcessor
     {
         var parts = new List<TemplatePart>();
         var texts = 0;
+        var wanted = textsMax == 1 ? "sequence A" : "the sequences A and B";
         if (step[name].IsNull && textsMax == 2)
         {
             return [FirstText, new(1, 0, 1)];
@@ -70,11 +71,11 @@ sealed class PostProcessor
             }
             else
             {
-                throw item.Error($"must be a special token, or {(textsMax == 1 ? "sequence A" : "the sequences A and B")} once");
+                throw item.Error($"must be a special token, or {wanted} once");
             }
         }
 
-        return texts == textsMax ? parts : throw step[name].Error($"must hold {(textsMax == 1 ? "sequence A" : "the sequences A and B")}");
+        return texts == textsMax ? parts : throw step[name].Error($"must hold {wanted}");
     }
 
     static int TypeOf(JsonField part) => part["type_id"].NumberOr(0, Limits.Tokenizer.TokensMax);

@@ -4,7 +4,8 @@ using Hearth.Text.Tokenizers;
 namespace Hearth.Text;
 
 /// <summary>
-/// A model's tokenizer, read from a Hugging Face <c>tokenizer.json</c> or a SentencePiece <c>tokenizer.model</c>. Immutable and safe for use by many threads.
+/// A model's tokenizer, read from a Hugging Face <c>tokenizer.json</c> or a SentencePiece <c>tokenizer.model</c>. Immutable and
+/// safe for use by many threads.
 /// </summary>
 public sealed class Tokenizer
 {

@@ -6,7 +6,8 @@ namespace Hearth.Text.Tests.Templates;
 
 public sealed class HostileTemplateTests
 {
-    static readonly TimeSpan Allowed = TimeSpan.FromMilliseconds(100);
+    /// <summary>Each takes less than 100 ms on a machine that does nothing else; a test machine does.</summary>
+    static readonly TimeSpan Allowed = TimeSpan.FromSeconds(1);
     const string Sizes = "{% set s = 'ab' * 100000 %}{% set l = range(50000) | list %}";
 
     [Theory]

@@ -10,7 +10,8 @@ public sealed class TemplateFuzzTests
     [
         "{{ ", " }}", "{% ", " %}", "{%- ", "-%}", "{#", "#}", "(", ")", "[", "]", "{", "}", "|", ".", ",", ":", "~", "+", "-",
         "*", "**", "//", "%", " if ", " else ", " for x in ", "endfor", "endif", " is ", " not ", " in ", "set ", "macro ",
-        "call ", "'", "\"", "\\", "\n", "0", "1e9", "-1", "99999999", "loop", "messages", "range(9)", "|list", "|tojson", "|join", "|map",
+        "call ", "'", "\"", "\\", "\n", "0", "1e9", "-1", "99999999", "loop", "messages", "range(9)", "|list", "|tojson",
+        "|join", "|map",
         "none", "true", "x", "=", "==", "<", "namespace(x=1)", "_",
     ];
 

@@ -10,7 +10,7 @@ public sealed class NormalizerTests
     [Theory]
     [InlineData("NFKC", "x\u0385", "x \u0308\u0301")]
     [InlineData("NFKC", "\u1E9B\u03D3", "\u1E61\u038E")]
-    [InlineData("NFKC", "\uFB01\u2460\u32FF\uFDFA", "fi1\u32FF\u0635\u0644\u0649 \u0627\u0644\u0644\u0647 \u0639\u0644\u064A\u0647 \u0648\u0633\u0644\u0645")]
+    [InlineData("NFKC", "\uFB01\u2460\u32FF\u33A9", "fi1\u32FFPa")]
     [InlineData("NFD", "\uAC01\u00E9", "\u1100\u1161\u11A8e\u0301")]
     [InlineData("NFC", "\u1100\u1161\u11A8e\u0301", "\uAC01\u00E9")]
     [InlineData("StripAccents", "e\u0301\u08D3\u0C3C", "e\u08D3\u0C3C")]
@@ -31,7 +31,8 @@ public sealed class NormalizerTests
     public void PatternsMatchAsOnigurumaDoes(string pattern, string text, string expected)
     {
         var matches = new List<Cut>();
-        new RegexMatcher(JsonField.Root("test", JsonSerializer.SerializeToElement(new { Regex = pattern }))["Regex"]).Find(text, matches);
+        var field = JsonField.Root("test", JsonSerializer.SerializeToElement(new { Regex = pattern }));
+        new RegexMatcher(field["Regex"]).Find(text, matches);
         Assert.Equal(expected, string.Join('|', matches.Select(match => text[match.Start..match.End])));
     }
 }

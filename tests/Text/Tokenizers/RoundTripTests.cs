@@ -76,7 +76,7 @@ public sealed class RoundTripTests
         Assert.Equal(text, shown + decoder.Flush());
     }
 
-    /// <summary>A megabyte that took time in proportion to its square would take hours; the bound leaves room for busy machines.</summary>
+    /// <summary>A megabyte that took time by its square would take hours; the bound leaves room for busy machines.</summary>
     [Theory, MemberData(nameof(Names))]
     public void NoMegabyteTakesLongerThanItsLengthAllows(string name)
     {

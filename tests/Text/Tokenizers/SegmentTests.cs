@@ -33,7 +33,8 @@ public sealed class SegmentTests
         }
 
         // An unknown character is what the unknown token is for; everything else special must be asked for.
-        IEnumerable<int> Controls(int[] ids) => ids.Where(id => tokenizer.IsControl(id) && tokenizer.TokenOf(id) is not ("<unk>" or "[UNK]"));
+        IEnumerable<int> Controls(int[] ids)
+            => ids.Where(id => tokenizer.IsControl(id) && tokenizer.TokenOf(id) is not ("<unk>" or "[UNK]"));
     }
 
     [Theory, MemberData(nameof(Names))]

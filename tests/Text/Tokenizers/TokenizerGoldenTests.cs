@@ -82,7 +82,8 @@ public sealed class TokenizerGoldenTests
             var what = $"{first} + {second}";
             mismatches.Compare($"ids of {what}", Ids(item, "ids"), input.Ids);
             mismatches.Compare($"types of {what}", Ids(item, "type_ids"), input.TypeIds);
-            mismatches.Compare($"special tokens of {what}", Ids(item, "special_tokens_mask"), input.IsSpecial.Select(s => s ? 1 : 0));
+            var special = input.IsSpecial.Select(isSpecial => isSpecial ? 1 : 0);
+            mismatches.Compare($"special tokens of {what}", Ids(item, "special_tokens_mask"), special);
         }
 
         mismatches.AssertNone(comparedMin: 60);

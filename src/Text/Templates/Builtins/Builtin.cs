@@ -35,8 +35,8 @@ readonly struct Call(string name, Value?[] values, Arguments rest)
 }
 
 /// <summary>
-/// A filter, method or function. Its signature: parameter names separated by spaces, "/" for one without a name, "?" after optional
-/// ones, "*" for any more.
+/// A filter, method or function. Its signature: parameter names separated by spaces, "/" for one without a name, "?" after
+/// optional ones, "*" for any more.
 /// </summary>
 sealed class Builtin
 {

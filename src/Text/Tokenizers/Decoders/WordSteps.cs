@@ -1,6 +1,6 @@
 namespace Hearth.Text.Tokenizers;
 
-/// <summary>A token that goes on a word drops its prefix, any other has a space before it; then spaces before punctuation go.</summary>
+/// <summary>A token within a word drops its prefix, any other has a space before it; then spaces before punctuation go.</summary>
 sealed class WordPieceStep(JsonField field) : DecodeStep
 {
     readonly string _prefix = field["prefix"].TextOr("##");

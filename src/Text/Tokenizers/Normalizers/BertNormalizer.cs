@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Hearth.Text.Tokenizers;
 
-/// <summary>BERT's cleaning: no control characters, plain spaces, room around ideographs, and on request no accents and no capitals.</summary>
+/// <summary>
+/// BERT's cleaning: no control characters, plain spaces, room around ideographs, and on request no accents and no capitals.
+/// </summary>
 sealed class BertNormalizer(JsonField field) : Normalizer
 {
     static readonly SearchValues<char> CleanAscii = SearchValues.Create([.. Enumerable.Range(' ', 95).Select(c => (char)c)]);

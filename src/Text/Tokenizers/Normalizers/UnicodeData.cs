@@ -15,7 +15,7 @@ sealed class UnicodeData
     readonly Dictionary<(int First, int Second), int> _compositions = [];
     readonly Dictionary<int, byte> _combiningClasses = [];
 
-    /// <summary>By form, one bit for each code point that a text in that form may not hold, or that may join what is before it.</summary>
+    /// <summary>By form, one bit for each code point that no such text holds, or that may join what is before it.</summary>
     readonly ulong[][] _unsettled = [.. Enumerable.Range(0, 4).Select(_ => new ulong[0x110000 / 64])];
 
     UnicodeData()

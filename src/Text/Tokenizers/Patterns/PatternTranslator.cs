@@ -216,7 +216,8 @@ sealed class PatternTranslator
         }
 
         var nested = Set();
-        return nested.StartsWith('^') || nested.EndsWith(']') ? throw _field.Error("holds a set inside a set in a way that is not supported") : nested;
+        return !nested.StartsWith('^') && !nested.EndsWith(']') ? nested
+            : throw _field.Error("holds a set inside a set in a way that is not supported");
     }
 
     string Hyphen(bool first)

@@ -14,7 +14,7 @@ enum SentencePieceFamily
     XlmRoberta,
 }
 
-/// <summary>The steps around a SentencePiece model that its file does not name: tokenizer_config.json and the family give them.</summary>
+/// <summary>The steps around a SentencePiece model that its file does not name: tokenizer_config.json and the family do.</summary>
 sealed class SentencePieceSteps
 {
     const string Space = "▁";
@@ -119,7 +119,7 @@ sealed class SentencePieceSteps
                 return Template([.. first, Special(End, 0)], [.. first, Special(End, 0), .. second, Special(End, 0)]);
             case SentencePieceFamily.XlmRoberta:
                 JsonNode?[] framed = [Special("<s>", 0), .. first, Special(End, 0)];
-                return Template(framed, [.. framed.Select(part => part!.DeepClone()), Special(End, 0), .. second, Special(End, 0)]);
+                return Template(framed, [.. framed, Special(End, 0), .. second, Special(End, 0)]);
             default:
                 return Template([.. Framed("A", 0)], [.. Framed("A", 0), .. Framed("B", 1)]);
         }
@@ -178,5 +178,13 @@ sealed class SentencePieceSteps
     static JsonObject Sequence(string member, List<JsonNode> steps) => Step("Sequence", (member, new JsonArray([.. steps])));
 
     static JsonObject Step(string type, params (string Name, JsonNode Value)[] members)
-        => new([KeyValuePair.Create("type", (JsonNode?)type), .. members.Select(m => KeyValuePair.Create(m.Name, (JsonNode?)m.Value))]);
+    {
+        var step = new JsonObject { ["type"] = type };
+        foreach (var (name, value) in members)
+        {
+            step.Add(name, value);
+        }
+
+        return step;
+    }
 }
