@@ -81,7 +81,7 @@ public sealed class GgufHostileTests
             () => Load(files.Write("foreign.gguf", Encoding.UTF8.GetBytes(new string('x', 500))))).Item);
     }
 
-    /// <summary>Random damage to the header: what is accepted lies within the file, what is refused is refused in words.</summary>
+    /// <summary>Random damage to the header: what is accepted lies in the file, what is refused is refused in words.</summary>
     [Fact]
     public void NoDamageLeadsOutOfTheFile()
     {

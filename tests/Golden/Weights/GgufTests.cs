@@ -50,7 +50,7 @@ public sealed class GgufTests
         Assert.Contains(type.ToString(), gguf.Model.Formats.Select(f => f.Format));
     }
 
-    /// <summary>The checkpoint; of the newer Gemmas one that scales as published ones do, since GGUF has no field for it.</summary>
+    /// <summary>The checkpoint; of newer Gemmas one that scales as published ones do: GGUF has no field for it.</summary>
     static string Source(string model, TemporaryFolder files)
     {
         var directory = GoldenFolder.At("models", model);

@@ -106,7 +106,7 @@ public sealed class GgufTokenizerTests
             types[id] = tokens[id] == "<unk>" ? 2 : token.GetProperty("special").GetBoolean() ? 3 : 4;
         }
         int? Named(string name) => config.RootElement.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
-            ? Array.IndexOf(tokens, value.ValueKind == JsonValueKind.String ? value.GetString() : value.GetProperty("content").GetString())
+            ? Array.IndexOf(tokens, (value.ValueKind == JsonValueKind.String ? value : value.GetProperty("content")).GetString())
             : null;
         return new GgufVocabulary
         {
