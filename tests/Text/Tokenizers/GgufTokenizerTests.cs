@@ -24,10 +24,16 @@ public sealed class GgufTokenizerTests
         TokenizerGoldenTests.CompareTexts(tokenizer, cases.RootElement);
     }
 
-    [Theory]
-    [InlineData("llama3_chat", "llama-bpe")]
-    [InlineData("qwen25_chat", "qwen2")]
-    [InlineData("gemma_chat", null)]
+    /// <summary>Chat checkpoints with the name GGUF has for their pattern, as far as the folder holds them.</summary>
+    public static TheoryData<string, string?> Chats => [.. GoldenFolder.Names("e2e").SelectMany(name => name switch
+    {
+        "llama3_chat" => [(name, "llama-bpe")],
+        "qwen25_chat" => [(name, "qwen2")],
+        "gemma_chat" => [(name, (string?)null)],
+        _ => Array.Empty<(string, string?)>(),
+    })];
+
+    [Theory, MemberData(nameof(Chats))]
     public void ARenderedChatHasTheSameIds(string name, string? pre)
     {
         var vocabulary = Vocabulary(GoldenFolder.PathOf("e2e", name), pre);
