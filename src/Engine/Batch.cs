@@ -30,19 +30,24 @@ sealed class Batch(int rowsMax, int sequencesMax)
     /// <param name="start">Tokens of the sequence that are in its blocks already.</param>
     /// <param name="blocks">The sequence's block table: block i holds positions [i * BlockTokens, (i + 1) * BlockTokens);
     /// long enough for start + tokens.Length.</param>
+    /// <param name="length">Tokens of the sequence that are known by now, the prompt's later chunks included: what ropes that
+    /// depend on the length count. 0 for those up to here.</param>
     /// <param name="cross">Where the keys and values of its encoder's output lie; empty if it has none.</param>
     public void Add(
-        ReadOnlySpan<int> tokens, int start, ReadOnlyMemory<int> blocks, LogitsWanted logits, CrossBlocks cross = default)
+        ReadOnlySpan<int> tokens, int start, ReadOnlyMemory<int> blocks, LogitsWanted logits, int length = 0,
+        CrossBlocks cross = default)
     {
         var wanted = logits switch { LogitsWanted.None => 0, LogitsWanted.Last => 1, _ => tokens.Length };
+        length = Math.Max(length, start + tokens.Length);
         tokens.CopyTo(_tokens.AsSpan(Rows));
-        _sequences[Count++] = new BatchSequence(Rows, tokens.Length, start, blocks, LogitRows, wanted, cross);
+        _sequences[Count++] = new BatchSequence(Rows, tokens.Length, start, blocks, LogitRows, wanted, length, cross);
         Rows += tokens.Length;
         LogitRows += wanted;
     }
 }
 
 /// <param name="Start">Position of the first new token.</param>
+/// <param name="Length">Of the sequence, as far as it is known.</param>
 /// <param name="LogitRow">First of its <paramref name="LogitCount"/> rows (the last ones of the sequence) in the logits.</param>
 readonly record struct BatchSequence(
     int FirstRow,
@@ -51,6 +56,7 @@ readonly record struct BatchSequence(
     ReadOnlyMemory<int> Blocks,
     int LogitRow,
     int LogitCount,
+    int Length,
     CrossBlocks Cross = default);
 
 /// <param name="Length">Positions of the encoder's output.</param>

@@ -213,7 +213,8 @@ sealed partial class EngineLoop
         {
             var cache = sequence.Cache;
             var wanted = count == sequence.Remaining ? LogitsWanted.Last : LogitsWanted.None;
-            _batch.Add(cache.Tokens.Span.Slice(cache.Computed, count), cache.Computed, cache.Blocks.Memory, wanted);
+            _batch.Add(cache.Tokens.Span.Slice(cache.Computed, count), cache.Computed, cache.Blocks.Memory, wanted,
+                cache.Tokens.Count);
         }
 
         _batch.WantsBest = _runner.GivesBest && IsGreedy(plan);

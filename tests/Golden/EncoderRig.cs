@@ -23,8 +23,17 @@ sealed class EncoderRig : IDisposable
     {
         _context = new KernelContext(2, kernels);
         _checkpoint = Checkpoint.Open(directory);
-        Spec = Family.DescribeEncoding(_checkpoint);
-        _weights = new DecoderWeights(new WeightStore(_checkpoint, _context), Spec);
+        try
+        {
+            Spec = Family.DescribeEncoding(_checkpoint);
+            _weights = new DecoderWeights(new WeightStore(_checkpoint, _context), Spec);
+        }
+        catch
+        {
+            _context.Dispose();
+            _checkpoint.Dispose();
+            throw;
+        }
         _pool = new KvPool(new KvLayout(Spec.Layers.Count, Spec.KvHeads, Spec.HeadDim, DType.F32), BlocksMax);
         _device = new CpuDevice(_context, _pool, RowsMax);
         Encoder = Spec.Bidirectional ? new EncoderRunner(Spec, _weights, _device) : null;
@@ -68,7 +77,7 @@ sealed class EncoderRig : IDisposable
     {
         _batch.Clear();
         foreach (var (tokens, start, blocks, cross) in sequences)
-            _batch.Add(tokens, start, blocks, LogitsWanted.All, cross);
+            _batch.Add(tokens, start, blocks, LogitsWanted.All, cross: cross);
         var logits = new float[_batch.LogitRows * Spec.VocabularySize];
         Decoder!.Run(_batch, logits);
         return logits;

@@ -86,6 +86,24 @@ public class ElementwiseTests
             Rows(x, y, n, (v, _, square, i) => v[i] / Math.Sqrt(square + 1e-5) * (w[i] + 1));
             LayerNorm.Compute(context, x, w, b, 1e-5f, y);
             Rows(x, y, n, (v, mean, square, i) => (v[i] - mean) / Math.Sqrt(square - mean * mean + 1e-5) * w[i] + b[i]);
+            if (n % 4 != 0)
+            {
+                continue;
+            }
+            // Four heads of one row are four rows, with weights of their own.
+            var (whole, heads) = (new float[rows * n], new float[rows * n]);
+            RmsNorm.Compute(context, x, w, 1e-5f, heads, groups: 4);
+            LayerNorm.Compute(context, x, w, b, 1e-5f, whole, groups: 4);
+            for (var part = 0; part < rows * 4; part++)
+            {
+                var (from, of) = (part * (n / 4), part % 4 * (n / 4));
+                var (xs, ws, bs) = (x[from..(from + n / 4)], w[of..(of + n / 4)], b[of..(of + n / 4)]);
+                var expected = new float[n / 4];
+                RmsNorm.Compute(context, xs, ws, 1e-5f, expected);
+                Assert.Equal(expected, heads[from..(from + n / 4)]);
+                LayerNorm.Compute(context, xs, ws, bs, 1e-5f, expected);
+                Assert.Equal(expected, whole[from..(from + n / 4)]);
+            }
         }
     }
 

@@ -57,16 +57,17 @@ static class Family
     public static ModelSpec Describe(Checkpoint checkpoint) => Require(checkpoint.Config)(checkpoint);
 
     /// <summary>The same for the models that the engine computes and does not serve yet.</summary>
-    public static ModelSpec DescribeEncoding(Checkpoint checkpoint) =>
-        Encoding[checkpoint.Config.String("model_type")!](checkpoint);
+    public static ModelSpec DescribeEncoding(Checkpoint checkpoint) => Find(checkpoint.Config, Encoding)(checkpoint);
 
     /// <exception cref="CheckpointException">The family is not supported.</exception>
-    public static Func<Checkpoint, ModelSpec> Require(ConfigSection config)
+    public static Func<Checkpoint, ModelSpec> Require(ConfigSection config) => Find(config, Known);
+
+    static Func<Checkpoint, ModelSpec> Find(ConfigSection config, Dictionary<string, Func<Checkpoint, ModelSpec>> families)
     {
         var type = config.String("model_type") ?? throw config.Bad("model_type", "is missing");
-        return Known.TryGetValue(type, out var describe)
+        return families.TryGetValue(type, out var describe)
             ? describe
             : throw config.Bad("model_type",
-                $"'{ConfigSection.Short(type)}' is not supported; supported are {string.Join(", ", Known.Keys)}");
+                $"'{ConfigSection.Short(type)}' is not supported; supported are {string.Join(", ", families.Keys)}");
     }
 }

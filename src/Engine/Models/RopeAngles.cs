@@ -32,13 +32,12 @@ sealed class RopeAngles
         _rows = batch.Rows;
         foreach (ref readonly var sequence in batch.Sequences)
         {
-            var length = sequence.Start + sequence.Rows;
             for (var row = 0; row < sequence.Rows; row++)
             {
                 for (var rope = 0; rope < _ropes.Length; rope++)
                 {
                     var (at, half) = ((sequence.FirstRow + row) * _width + _columns[rope], _specs[rope].Dim / 2);
-                    _ropes[rope].Fill(sequence.Start + row, length, _cosines.AsSpan(at, half), _sines.AsSpan(at, half));
+                    _ropes[rope].Fill(sequence.Start + row, sequence.Length, _cosines.AsSpan(at, half), _sines.AsSpan(at, half));
                 }
             }
         }

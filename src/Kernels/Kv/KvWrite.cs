@@ -86,8 +86,8 @@ static class BatchCheck
         {
             var keys = all ? s.Keys : (long)s.Start + s.Rows;
             var blocks = (keys + KvLayout.BlockTokens - 1) / KvLayout.BlockTokens;
-            if (s.FirstRow < 0 || (all && keys < 1) || s.Rows < 0 || s.Start < 0 || s.TableOffset < 0 || (long)s.FirstRow + s.Rows > rows
-                || s.TableOffset + blocks > tables.Length)
+            var isSound = s.FirstRow >= 0 && s.Rows >= 0 && s.Start >= 0 && s.TableOffset >= 0 && (!all || keys >= 1);
+            if (!isSound || (long)s.FirstRow + s.Rows > rows || s.TableOffset + blocks > tables.Length)
             {
                 throw new ArgumentException($"{s} does not fit {rows} rows and {tables.Length} table entries",
                     nameof(sequences));

@@ -39,6 +39,16 @@ public sealed class ModelSpecTests
         Assert.Equal(expected, rope.At(1).ToArray().Select(f => (double)f), (a, b) => Math.Abs(a - b) <= 1e-6 * a);
     }
 
+    /// <summary>Of six heads, from the paper's recipe for other numbers than powers of two.</summary>
+    [Fact]
+    public void SlopesOfSixHeadsAreThoseOfFourAndTheOnesBetween()
+    {
+        double[] expected = [1 / 4d, 1 / 16d, 1 / 64d, 1 / 256d, 1 / 2d, 1 / 8d];
+        Assert.Equal(expected, Alibi.Slopes(6));
+        Assert.Equal(expected, Alibi.SlopesFromAll(6));
+        Assert.Equal([.. Enumerable.Range(1, 16).Select(i => Math.Pow(2, -i / 2.0))], Alibi.Slopes(16));
+    }
+
     static ModelSpec Describe(string family, string fields)
     {
         using var files = new CheckpointFiles();
