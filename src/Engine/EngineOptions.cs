@@ -26,6 +26,9 @@ public sealed record EngineOptions
     /// <summary>Bytes of spilled caches in host memory; 0 turns the tier off.</summary>
     public long HostMemoryBytes { get; init; } = 1L << 30;
 
+    /// <summary>How the caches of requests that do not say are kept.</summary>
+    public CachePolicy Cache { get; init; } = new();
+
     /// <summary>Tokens of one step: its time, and so what a long prompt adds to the others' time between tokens.</summary>
     public int MaxBatchTokens { get; init; } = 512;
 
@@ -38,6 +41,7 @@ public sealed record EngineOptions
     public void Validate()
     {
         Check(Threads is >= 0 and <= Limits.ThreadsMax, nameof(Threads), $"0 (all processors) to {Limits.ThreadsMax}");
+        Cache.Validate();
         Check(KvMemoryBytes > 0 || KvMemoryBytes == 0 && Device.IsCuda, nameof(KvMemoryBytes), "greater than 0");
         var sizes = MaxMemoryBytes.Count;
         Check(sizes == 0 || sizes == Device.Cards.Count, nameof(MaxMemoryBytes), "one size for each card");

@@ -5,7 +5,7 @@ namespace Hearth.Engine;
 /// <summary>What a request must be before the engine's thread sees it.</summary>
 static class RequestCheck
 {
-    public static TurnError Check(TokenRequest request, ModelCard model)
+    public static TurnError Check(TokenRequest request, ModelCard model, CachePolicy cache)
     {
         var prompt = request.Prompt.Span;
         if (prompt.Length >= model.ContextLength)
@@ -15,6 +15,7 @@ static class RequestCheck
 
         var isValid = prompt.Length > 0
             && request.MaxTokens >= 1
+            && cache.Allows(request.Kind)
             && request.ReplyTokens >= 0 && request.ReplyTokens < prompt.Length
             && request.StopTokens.Count <= Limits.StopTokensMax
             && IsValid(request.Sampling, model.VocabularySize)

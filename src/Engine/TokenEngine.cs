@@ -38,7 +38,7 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
         (_options, _owned, _time) = (options, [runner, .. owned], time);
         var context = Math.Min(model.ContextLength, runner.ContextLength);
         Model = model with { ContextLength = (int)Math.Min(context, (long)blocks.Count * blocks.BlockTokens) };
-        _memory = new KvMemory(blocks, options.HostMemoryBytes);
+        _memory = new KvMemory(blocks, options.HostMemoryBytes, options.Cache.Window);
         var format = new KvBlob(model.Fingerprint, blocks.BlockTokens, blocks.TokenBytes, blocks.Int8TokenBytes);
         _inbox = new Inbox(options.MaxQueue + options.MaxSequences);
         _metrics = new EngineMetrics(model.Name, blocks.Count, blocks.BlockTokens, options.HostMemoryBytes, time);
@@ -61,6 +61,7 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
     /// <exception cref="InsufficientMemoryException">The KV memory cannot be reserved.</exception>
     public static TokenEngine Create(LoadedModel model, EngineOptions options, ILogger log, TimeProvider time)
     {
+        options = options with { Cache = options.Cache with { Window = model.Window } };
         options.Validate();
         var placement = options.Device.Guard(() => Placement.On(options, model));
         return new TokenEngine(model.Card, placement.Runner, placement.Blocks, options, log, time, placement.Owned);
@@ -88,7 +89,7 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
             return TurnError.Draining;
         }
 
-        var error = RequestCheck.Check(request, Model);
+        var error = RequestCheck.Check(request, Model, _options.Cache);
         if (error != TurnError.None)
         {
             return error;
@@ -102,7 +103,9 @@ public sealed class TokenEngine : ITokenEngine, IAsyncDisposable
 
         var room = Math.Min(request.MaxTokens, Model.ContextLength - request.Prompt.Length);
         var tokens = new TokenList(request.Prompt.Span, Math.Min(room, Limits.ReplyRoomTokens));
-        var cache = _memory.Create(request.Cache, request.Scope, tokens);
+        var kind = request.Kind == CacheKind.Default ? _options.Cache.Kind : request.Kind;
+        request = kind == CacheKind.None ? request with { Keep = false, Spill = null, Peer = null } : request;
+        var cache = _memory.Create(request.Cache, request.Scope, tokens, kind, request.Prompt.Length + room);
         var seed = request.Sampling.Seed ?? BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long)));
         var sequence = new Sequence(Interlocked.Increment(ref _order), request, seed, cache, request.Prompt.Length + room)
         {

@@ -16,6 +16,7 @@ static class Limits
     public const int HeadersMax = 100;
 
     public const int ModelNameMax = 256;
+    public const int CacheKindMax = 16;
     public const int MessagesMax = 2048;
     public const int ContentCharsMax = 1024 * 1024;
     public const int PartsMax = 256;

@@ -86,6 +86,7 @@ sealed class ModelHost : IAsyncDisposable
         Progress = text => Catalog.ReportLoading(_settings.ServedName, text, 1),
         KvMemoryBytes = _settings.KvMemoryBytes,
         HostMemoryBytes = _settings.HostMemoryBytes,
+        Cache = CachePolicy.Parse(_settings.Cache),
         MaxBatchTokens = _settings.MaxBatchTokens,
         MaxQueue = _settings.MaxQueue,
     };

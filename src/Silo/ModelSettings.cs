@@ -37,6 +37,9 @@ public sealed record ModelSettings
     /// <summary>Rounds weights on load: q8 or q4; null keeps them as they are stored.</summary>
     public string? Quantize { get; init; }
 
+    /// <summary>How caches are kept where a request does not say: dynamic, static, sliding, offloaded or none.</summary>
+    public string Cache { get; init; } = "dynamic";
+
     /// <summary>Shortens the model's context.</summary>
     public int? ContextLength { get; init; }
 

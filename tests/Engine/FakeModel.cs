@@ -64,7 +64,8 @@ sealed class FakeKv(int blocks, int blockTokens = 8) : IKvBlocks
 /// <summary>A model whose logits are a function of all keys and values it reads: a wrong, stale or foreign block changes
 /// the reply.
 /// Before each step it poisons the blocks that nobody holds and checks the accounts.</summary>
-sealed class FakeRunner(FakeKv kv, int context = 4096) : IModelRunner
+/// <param name="window">Positions that a token sees; 0 for all.</param>
+sealed class FakeRunner(FakeKv kv, int context = 4096, int window = 0) : IModelRunner
 {
     public const int Vocabulary = 211;
 
@@ -145,7 +146,7 @@ sealed class FakeRunner(FakeKv kv, int context = 4096) : IModelRunner
         var end = sequence.Start + sequence.Rows;
         for (var position = sequence.Start; position < end; position++)
         {
-            var before = position == 0 ? 0 : kv.At(table, position - 1);
+            var before = position == 0 || window > 0 ? 0 : kv.At(table, position - 1);
             kv.At(table, position) = FakeKv.Next(before, batch.Tokens[sequence.FirstRow + position - sequence.Start]);
         }
 
@@ -155,7 +156,7 @@ sealed class FakeRunner(FakeKv kv, int context = 4096) : IModelRunner
         }
 
         var all = 0UL;
-        for (var position = 0; position < end; position++)
+        for (var position = window == 0 ? 0 : Math.Max(0, end - window); position < end; position++)
         {
             all = FakeKv.Next(all, (int)kv.At(table, position));
         }

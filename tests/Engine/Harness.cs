@@ -17,7 +17,7 @@ sealed class Harness : IAsyncDisposable
     public Harness(int blocks = 256, long hostBytes = 1 << 20, EngineOptions? options = null, int context = 4096)
     {
         Kv = new FakeKv(blocks);
-        Runner = new FakeRunner(Kv, context);
+        Runner = new FakeRunner(Kv, context, options?.Cache.Window ?? 0);
         Runner.Gate.Reset();
         Engine = new TokenEngine(
             Card, Runner, Kv, (options ?? new EngineOptions()) with { HostMemoryBytes = hostBytes }, NullLogger.Instance, Time);

@@ -33,6 +33,9 @@ static class ModelFlags
     public static Option<string?> Quantize { get; } =
         Flag.Text("--quantize", "Round weights on load: q8 or q4; as they are stored if not given");
 
+    public static Option<string?> Cache { get; } = Flag.Text(
+        "--cache", "How caches are kept where a request does not say: dynamic, static, sliding, offloaded or none", "dynamic");
+
     public static Option<int> Context { get; } =
         Flag.Number("--context", "Most tokens of a conversation; 0 takes the model's", 0);
 
@@ -43,7 +46,7 @@ static class ModelFlags
 
     public static IReadOnlyList<Option> All { get; } =
     [
-        Model, Device, MaxMemory, Deterministic, Threads, KvMemory, HostMemory, KvType, Quantize, Context, MaxBatchTokens,
+        Model, Device, MaxMemory, Deterministic, Threads, KvMemory, HostMemory, KvType, Cache, Quantize, Context, MaxBatchTokens,
         MaxQueue,
     ];
 
@@ -69,6 +72,7 @@ static class ModelFlags
             Threads = arguments.GetValue(Threads),
             KvType = arguments.GetValue(KvType)!,
             Quantize = arguments.GetValue(Quantize),
+            Cache = arguments.GetValue(Cache)!,
             ContextLength = arguments.GetValue(Context) is > 0 and var context ? context : null,
             MaxBatchTokens = arguments.GetValue(MaxBatchTokens),
             MaxQueue = arguments.GetValue(MaxQueue),

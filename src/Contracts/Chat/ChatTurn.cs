@@ -93,6 +93,9 @@ public sealed record GenerationOptions
     /// <summary>Goes on after an end-of-sequence token, for measurements.</summary>
     public bool IgnoreEos { get; init; }
 
+    /// <summary>How the keys and values are kept.</summary>
+    public CacheKind Cache { get; init; }
+
     /// <summary>Number of replies to the same prompt; the first one is the conversation's.</summary>
     public int Choices { get; init; } = 1;
 

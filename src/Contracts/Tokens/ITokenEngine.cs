@@ -97,6 +97,9 @@ public sealed record TokenRequest
     /// and the other for what that one did not give.</summary>
     public ICacheSpill? Peer { get; init; }
 
+    /// <summary>How its keys and values are kept.</summary>
+    public CacheKind Kind { get; init; }
+
     /// <summary>False when nothing of this request is worth keeping after it (extra choices, plain completions):
     /// its blocks go back at the end, but stay findable as a shared prefix until they are needed.</summary>
     public bool Keep { get; init; } = true;

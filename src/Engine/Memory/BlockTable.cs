@@ -1,6 +1,7 @@
 namespace Hearth.Engine.Memory;
 
-/// <summary>The blocks of one sequence or cache in the order of their positions. Holds one reference to each.</summary>
+/// <summary>The blocks of one sequence or cache in the order of their positions. Holds one reference to each; -1 stands for one
+/// that was given back because no layer sees its positions any more.</summary>
 sealed class BlockTable
 {
     int[] _blocks = new int[8];

@@ -32,10 +32,11 @@ sealed class ImportJob(KvCache cache, int first, ReadOnlyMemory<byte> payload)
 sealed partial class KvMemory
 {
     /// <summary>Holds tokens from <paramref name="first"/>, a multiple of a block, to the end of their chunk or of what there is,
-    /// but no more than <paramref name="most"/>; null if there is nothing.</summary>
+    /// but no more than <paramref name="most"/>; null if there is nothing. A cache that has given leading blocks back cannot
+    /// leave: what is known of it elsewhere is a prefix without a gap.</summary>
     public CachePin? TryPin(CacheId id, int first, int most)
     {
-        if (_space.Find(id) is not { } cache || first >= cache.Held)
+        if (_space.Find(id) is not { HeldGone: 0 } cache || first >= cache.Held)
         {
             return null;
         }
@@ -148,7 +149,7 @@ sealed partial class KvMemory
 
     int Reusable(KvCache cache, ReadOnlySpan<int> tokens)
     {
-        var own = _space.Kept(cache) is { } kept ? kept.Tokens.Span[..kept.Held].CommonPrefixLength(tokens) : 0;
+        var own = OwnTokens(_space.Kept(cache), tokens);
         Find(cache, tokens);
         return Math.Max(own, _found.Count * BlockTokens);
     }

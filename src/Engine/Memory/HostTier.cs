@@ -1,9 +1,12 @@
 namespace Hearth.Engine.Memory;
 
 /// <summary>A cache's bytes in host memory, in pieces of <see cref="Limits.ChunkTokens"/> tokens.</summary>
-sealed class HostCopy(int tokens, byte[][] pieces, long bytes)
+/// <param name="gone">Leading tokens that the cache had given back: their bytes mean nothing, and a piece of nothing else is
+/// empty.</param>
+sealed class HostCopy(int tokens, int gone, byte[][] pieces, long bytes)
 {
     public int Tokens => tokens;
+    public int Gone => gone;
     public long Bytes => bytes;
     public ReadOnlySpan<byte[]> Pieces => pieces;
 }
@@ -19,22 +22,23 @@ sealed class HostTier(IKvBlocks blocks, long bytesTotal)
 
     public bool Fits(int tokens) => BytesUsed + SizeOf(tokens) <= bytesTotal;
 
-    /// <summary>Copies the first tokens of a table out of the device.</summary>
-    public HostCopy Store(ReadOnlySpan<int> table, int tokens)
+    /// <summary>Copies the first tokens of a table out of the device, but for those that are gone.</summary>
+    public HostCopy Store(ReadOnlySpan<int> table, int tokens, int gone)
     {
-        var blockTokens = blocks.BlockTokens;
+        var (blockTokens, bytes) = (blocks.BlockTokens, 0L);
         var pieces = new byte[(tokens + Limits.ChunkTokens - 1) / Limits.ChunkTokens][];
         for (var i = 0; i < pieces.Length; i++)
         {
             var first = i * Limits.ChunkTokens;
             var count = Math.Min(tokens - first, Limits.ChunkTokens);
-            pieces[i] = GC.AllocateUninitializedArray<byte>(count * blocks.TokenBytes);
-            Export(table[(first / blockTokens)..], count, pieces[i]);
+            var isGone = first + count <= gone;
+            pieces[i] = isGone ? [] : GC.AllocateUninitializedArray<byte>(count * blocks.TokenBytes);
+            bytes += pieces[i].Length;
+            Export(table[(first / blockTokens)..], isGone ? 0 : count, pieces[i]);
         }
 
-        var bytes = SizeOf(tokens);
         BytesUsed += bytes;
-        return new HostCopy(tokens, pieces, bytes);
+        return new HostCopy(tokens, gone, pieces, bytes);
     }
 
     /// <summary>Copies tokens [from, to) back into a table's blocks; from is a multiple of a block.</summary>
@@ -54,7 +58,11 @@ sealed class HostTier(IKvBlocks blocks, long bytesTotal)
         for (var i = 0; tokens > 0; i++)
         {
             var count = Math.Min(tokens, blocks.BlockTokens);
-            blocks.Export(table[i], count, bytes[..(count * blocks.TokenBytes)]);
+            if (table[i] >= 0)
+            {
+                blocks.Export(table[i], count, bytes[..(count * blocks.TokenBytes)]);
+            }
+
             bytes = bytes[(count * blocks.TokenBytes)..];
             tokens -= count;
         }
@@ -101,10 +109,10 @@ sealed class HostTier(IKvBlocks blocks, long bytesTotal)
         for (var offset = 0; offset < chunkTokens && first + offset < to; offset += blocks.BlockTokens)
         {
             var count = Math.Min(chunkTokens - offset, blocks.BlockTokens);
-            if (first + offset >= from)
+            var block = table[(first + offset) / blocks.BlockTokens];
+            if (first + offset >= from && block >= 0)
             {
-                var bytes = payload.Slice(offset * blocks.TokenBytes, count * blocks.TokenBytes);
-                blocks.Import(table[(first + offset) / blocks.BlockTokens], count, bytes);
+                blocks.Import(block, count, payload.Slice(offset * blocks.TokenBytes, count * blocks.TokenBytes));
             }
         }
     }

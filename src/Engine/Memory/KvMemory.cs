@@ -12,7 +12,8 @@ readonly record struct Admission(int Device, int Cached, bool Existed);
 /// <summary>Gives sequences their KV memory: what can be reused of it, what is new, and what is kept afterwards.
 /// Owned by who holds <see cref="Gate"/>: the engine's thread, but for the time of a step;
 /// <see cref="Describe"/> needs none.</summary>
-sealed partial class KvMemory(IKvBlocks device, long hostBytes)
+/// <param name="window">Most positions that any layer sees: what is beyond them is given back by caches that slide.</param>
+sealed partial class KvMemory(IKvBlocks device, long hostBytes, int window = 0)
 {
     readonly KvSpace _space = new(device, hostBytes);
     readonly List<KvCache> _active = [];
@@ -35,7 +36,9 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
 
     public int BlocksFor(int tokens) => (tokens + BlockTokens - 1) / BlockTokens;
 
-    public KvCache Create(CacheId id, string scope, TokenList tokens) => new(id, scope, tokens, device.TokenBytes);
+    /// <param name="reserved">Tokens that a static cache has blocks for from the start.</param>
+    public KvCache Create(CacheId id, string scope, TokenList tokens, CacheKind kind = CacheKind.Dynamic, int reserved = 0) =>
+        new(id, scope, tokens, device.TokenBytes, kind, reserved);
 
     public CacheInfo Describe(CacheId id) => _space.Find(id)?.Info ?? default;
 
@@ -52,12 +55,13 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
         admission = default;
         var wanted = cache.Tokens.Span[..most];
         var kept = own ? _space.Kept(cache) : null;
-        var ownTokens = kept is null ? 0 : kept.Tokens.Span[..kept.Held].CommonPrefixLength(wanted);
+        var ownTokens = OwnTokens(kept, wanted);
         var (partial, partialTokens) = Find(cache, wanted);
         var shared = (_found.Count * BlockTokens) + partialTokens;
         var adopt = kept is { Host: null } && ownTokens >= shared;
         var reused = adopt ? kept!.Blocks.Span[..(ownTokens / BlockTokens)] : CollectionsMarshal.AsSpan(_found);
-        if (!Fits(cache, reused, spare))
+        var gap = BlocksFor((cache.Host ?? (ownTokens > 0 ? kept?.Host : null))?.Gone ?? 0);
+        if (!Fits(cache, reused, gap, spare))
         {
             return false;
         }
@@ -78,7 +82,7 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
         }
 
         var resident = cache.Computed;
-        Fill(cache);
+        Fill(cache, gap);
         LoadHost(cache, kept, ownTokens);
         Advance(cache, cache.Computed);
         if (own)
@@ -99,7 +103,7 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
     public void Advance(KvCache cache, int computed)
     {
         cache.SetComputed(computed);
-        while (cache.IsExact && cache.Indexed >= 0 && (cache.Indexed + 1) * BlockTokens <= computed)
+        while (cache.IsShared && cache.Indexed >= 0 && (cache.Indexed + 1) * BlockTokens <= computed)
         {
             var at = cache.Indexed;
             var tokens = cache.Tokens.Span.Slice(at * BlockTokens, BlockTokens);
@@ -114,6 +118,8 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
 
             cache.Indexed = known < 0 ? -1 : at + 1;
         }
+
+        Slide(cache);
     }
 
     /// <summary>Sees to blocks for that many tokens; false when only active caches could give way.</summary>
@@ -155,6 +161,10 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
         }
 
         _space.List(cache);
+        if (cache.Kind == CacheKind.Offloaded && cache.Host is null)
+        {
+            _space.Spill(cache);
+        }
     }
 
     /// <summary>Gives back all of an idle or arriving conversation, and forgets what nobody else shares.</summary>
@@ -185,7 +195,7 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
         _space.Pool.CheckIntegrity();
         var held = new int[_space.Pool.Total];
         var blocks = _active.Concat(_space.Idle).SelectMany(cache => cache.Blocks.Memory.ToArray());
-        foreach (var block in blocks.Concat(_pins.SelectMany(pin => pin.Blocks)))
+        foreach (var block in blocks.Where(block => block >= 0).Concat(_pins.SelectMany(pin => pin.Blocks)))
         {
             held[block]++;
         }
@@ -198,7 +208,36 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
         }
     }
 
-    bool Fits(KvCache cache, ReadOnlySpan<int> reused, int spare)
+    /// <summary>How many tokens of its own kept cache a prompt may go on from.</summary>
+    int OwnTokens(KvCache? kept, ReadOnlySpan<int> wanted)
+    {
+        var tokens = kept is null ? 0 : kept.Tokens.Span[..kept.Held].CommonPrefixLength(wanted);
+        return kept?.HeldGone > Seen(tokens) ? 0 : tokens;
+    }
+
+    /// <summary>The first position, of a whole block, that is seen by those who go on from these tokens or from the block before
+    /// (which is where a cache goes on when it finds no block for a copy of a shared one).</summary>
+    int Seen(int tokens) => window > 0
+        ? Math.Max(0, (tokens / BlockTokens * BlockTokens) - window + 1) / BlockTokens * BlockTokens
+        : 0;
+
+    /// <summary>Gives the blocks back that nobody will see. What follows them can no longer be found by its tokens.</summary>
+    void Slide(KvCache cache)
+    {
+        var gone = cache.Kind == CacheKind.Sliding ? Seen(cache.Computed) : 0;
+        for (; cache.Gone < gone; cache.Gone += BlockTokens)
+        {
+            var at = cache.Gone / BlockTokens;
+            if (cache.Blocks[at] >= 0)
+            {
+                _space.Pool.Release(cache.Blocks[at]);
+            }
+
+            (cache.Blocks[at], cache.Indexed) = (-1, -1);
+        }
+    }
+
+    bool Fits(KvCache cache, ReadOnlySpan<int> reused, int gap, int spare)
     {
         var (used, mark) = (0, ++_mark);
         foreach (var active in _active)
@@ -211,10 +250,10 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
             used += Mark(pin.Blocks, mark);
         }
 
-        var needed = BlocksFor(cache.Tokens.Count);
+        var needed = BlocksFor(cache.Wanted) - Math.Max(0, gap - reused.Length);
         foreach (var block in reused)
         {
-            needed -= _marks[block] == mark ? 1 : 0;
+            needed -= block < 0 || _marks[block] == mark ? 1 : 0;
         }
 
         return needed + (_active.Count == 0 ? 0 : spare) <= _space.Pool.Total - used;
@@ -226,8 +265,11 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
         var marked = 0;
         foreach (var block in blocks)
         {
-            marked += _marks[block] == mark ? 0 : 1;
-            _marks[block] = mark;
+            if (block >= 0)
+            {
+                marked += _marks[block] == mark ? 0 : 1;
+                _marks[block] = mark;
+            }
         }
 
         return marked;
@@ -238,6 +280,11 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
         while (cache.Blocks.Count > 0)
         {
             var block = cache.Blocks.RemoveLast();
+            if (block < 0)
+            {
+                continue;
+            }
+
             var isOurs = _space.Pool.References(block) == 1 + PinsOf(block);
             if (isOurs && _space.Pool.IsFindable(block))
             {
@@ -255,7 +302,8 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
         cache.Adopt(kept);
         cache.IsExact |= tokens == 0;
         _space.Truncate(cache, BlocksFor(tokens));
-        cache.Indexed = Math.Min(cache.Indexed, tokens / BlockTokens);
+        cache.Indexed = tokens == 0 ? 0 : Math.Min(cache.Indexed, tokens / BlockTokens);
+        cache.Gone = tokens == 0 ? 0 : cache.Gone;
         cache.SetComputed(MakeLastPrivate(cache, tokens) ? tokens : tokens / BlockTokens * BlockTokens);
     }
 
@@ -312,12 +360,19 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
     (int Block, int Tokens) Find(KvCache cache, ReadOnlySpan<int> tokens)
     {
         _found.Clear();
-        return cache.IsExact ? _space.Index.Find(cache.Scope, tokens, _found) : (-1, 0);
+        return cache.IsShared ? _space.Index.Find(cache.Scope, tokens, _found) : (-1, 0);
     }
 
-    void Fill(KvCache cache)
+    /// <param name="gap">Leading blocks of which nobody will see anything.</param>
+    void Fill(KvCache cache, int gap)
     {
-        if (!TryGrow(cache, cache.Tokens.Count))
+        while (cache.Blocks.Count < gap)
+        {
+            cache.Blocks.Add(-1);
+            cache.Indexed = -1;
+        }
+
+        if (!TryGrow(cache, cache.Wanted))
         {
             throw new InvalidOperationException("KV blocks that were counted as available are not.");
         }
@@ -341,7 +396,7 @@ sealed partial class KvMemory(IKvBlocks device, long hostBytes)
     {
         var tail = cache.Computed % BlockTokens;
         var full = cache.Computed / BlockTokens;
-        if (tail > 0 && cache.IsExact && cache.Indexed == full && _space.Pool.IsPrivate(cache.Blocks[full]))
+        if (tail > 0 && cache.IsShared && cache.Indexed == full && _space.Pool.IsPrivate(cache.Blocks[full]))
         {
             var tokens = cache.Tokens.Span.Slice(full * BlockTokens, tail);
             _space.Index.Add(cache.Scope, full == 0 ? -1 : cache.Blocks[full - 1], tokens, cache.Blocks[full]);

@@ -93,21 +93,24 @@ sealed class KvSpace
             Release(oldest);
         }
 
-        return Host.Fits(tokens) ? Host.Store(cache.Blocks.Span, tokens) : null;
+        return Host.Fits(tokens) ? Host.Store(cache.Blocks.Span, tokens, cache.Gone) : null;
     }
 
     public void Truncate(KvCache cache, int blocks)
     {
         while (cache.Blocks.Count > blocks)
         {
-            Pool.Release(cache.Blocks.RemoveLast());
+            if (cache.Blocks.RemoveLast() is >= 0 and var block)
+            {
+                Pool.Release(block);
+            }
         }
     }
 
     public void ReleaseBlocks(KvCache cache)
     {
         Truncate(cache, 0);
-        cache.Indexed = 0;
+        (cache.Indexed, cache.Gone) = (0, 0);
     }
 
     public void DropHost(KvCache cache)
@@ -135,6 +138,13 @@ sealed class KvSpace
             return false;
         }
 
+        Spill(victim);
+        return true;
+    }
+
+    /// <summary>An idle cache goes from the device to host memory, or away if there is no room.</summary>
+    public void Spill(KvCache victim)
+    {
         _idle.Remove(victim);
         var copy = TryStore(victim, victim.Computed);
         ReleaseBlocks(victim);
@@ -147,7 +157,5 @@ sealed class KvSpace
         {
             _spilled.Add(victim);
         }
-
-        return true;
     }
 }

@@ -56,6 +56,9 @@ public sealed class LoadedModel : IDisposable
     /// <summary>The shape of the blocks that its runners' KV pool must have.</summary>
     public KvLayout KvLayout { get; }
 
+    /// <summary>Most positions that any layer sees; 0 when some layer sees all.</summary>
+    public int Window => _spec.Layers.Any(l => l.Attention.Window == 0) ? 0 : _spec.Layers.Max(l => l.Attention.Window);
+
     /// <summary>What the checkpoint's files hold, by name.</summary>
     public IReadOnlyList<StoredTensor> Tensors =>
     [

@@ -14,6 +14,7 @@ static class GenerationFields
             ?? request.Integer("max_tokens", 1, Limits.TokensMax)),
         Stop = Stop(request),
         IgnoreEos = request.Flag("ignore_eos") ?? false,
+        Cache = Cache(request),
         Choices = (int)(request.Integer("n", 1, Limits.ChoicesMax) ?? 1),
     };
 
@@ -50,6 +51,25 @@ static class GenerationFields
             request.Faults.Add("model", $"'{name}' is not served here; GET /v1/models lists what is.", TurnError.ModelNotFound);
         }
         return model;
+    }
+
+    static CacheKind Cache(Fields request)
+    {
+        if (request.Flag("use_cache") == false)
+        {
+            return CacheKind.None;
+        }
+        switch (request.Text("cache", Limits.CacheKindMax))
+        {
+            case null: return CacheKind.Default;
+            case "dynamic": return CacheKind.Dynamic;
+            case "static": return CacheKind.Static;
+            case "sliding": return CacheKind.Sliding;
+            case "offloaded": return CacheKind.Offloaded;
+            default:
+                request.Fail("cache", "is dynamic, static, sliding or offloaded.");
+                return CacheKind.Default;
+        }
     }
 
     static SamplingOptions Sampling(Fields request, int vocabulary) => new()

@@ -84,6 +84,7 @@ sealed class ChoiceSet
             MaxTokens = Math.Clamp(model.Card.ContextLength - prompt.Length, 1, options.MaxTokens ?? int.MaxValue),
             StopTokens = options.IgnoreEos ? [] : model.Card.EosTokens,
             Logprobs = options.Logprobs,
+            Kind = options.Cache,
         };
 
     /// <summary>The cache of a further choice, which lives no longer than the turn.</summary>
