@@ -33,6 +33,6 @@ public sealed record CachePolicy
     internal void Validate() => _ = Allows(Kind)
         ? true
         : throw new ArgumentException(
-            "Cache 'sliding' is for models whose layers all have a window: a block holds all layers, and some layer of this model "
-            + "sees everything, so nothing could be given back. Use dynamic.");
+            "Cache 'sliding' is for models whose layers all have a window: a block holds all layers, and some layer of this "
+            + "model sees everything, so nothing could be given back. Use dynamic.");
 }

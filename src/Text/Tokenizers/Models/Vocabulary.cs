@@ -64,7 +64,7 @@ sealed class Vocabulary
         return new(idOf, ById(field, idOf, idMax));
     }
 
-    /// <summary>Reads <c>[["token", score], ..]</c>; the place is the id. Of a token that comes twice the last id counts.</summary>
+    /// <summary>Reads <c>[["token", score], ..]</c>; the place is the id. A token that comes twice has the last one.</summary>
     internal static Vocabulary ReadScored(JsonField field)
     {
         var tokenOf = new List<string?>();

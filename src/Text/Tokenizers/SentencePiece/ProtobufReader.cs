@@ -5,7 +5,7 @@ using System.Text.Unicode;
 
 namespace Hearth.Text.Tokenizers;
 
-/// <summary>Reads the fields of a message in the wire format of Protocol Buffers; lengths are checked against what is there.</summary>
+/// <summary>Reads the fields of a message in Protocol Buffers' wire format; lengths are checked against what is there.</summary>
 /// <param name="path">The message's path in the file, for errors.</param>
 ref struct ProtobufReader(string file, string path, ReadOnlySpan<byte> bytes)
 {

@@ -14,7 +14,7 @@ enum SentencePieceFamily
     XlmRoberta,
 }
 
-/// <summary>The steps around a SentencePiece model that its file does not name: tokenizer_config.json and the family do.</summary>
+/// <summary>Steps around a SentencePiece model that its file does not name; tokenizer_config.json and the family do.</summary>
 sealed class SentencePieceSteps
 {
     const string Space = "▁";
