@@ -16,12 +16,9 @@ public sealed class CacheTests
     const float Tolerance = 1e-4f;
 
     static readonly JsonElement[] All = Read("cache_reference.json");
-    static readonly JsonElement[] Quantized = Read("quantized_cache.json");
 
     /// <summary>All but the sink cases.</summary>
     public static TheoryData<string> EngineCases => [.. All.Select(Key).Where(key => !key.Contains(".sink.", StringComparison.Ordinal))];
-
-    public static TheoryData<string> QuantizedCases => [.. Quantized.Select(Key)];
 
     [Theory, MemberData(nameof(EngineCases))]
     public async Task TheEngineSaysWhatTheReferenceSays(string key)
@@ -38,40 +35,6 @@ public sealed class CacheTests
             // The reference's own cache is wrong from there on; before, it agrees too.
             Assert.Equal(Reference.Ids(item.GetProperty("tokens"))[..agreed], ids[..agreed]);
             AssertTop(top, Tensor(tensors, $"{key}.logits"), agreed);
-        }
-    }
-
-    /// <summary>The prompt is rounded when it was computed; then, whenever the exact rest has grown to its length, all of
-    /// it.</summary>
-    [Theory, MemberData(nameof(QuantizedCases))]
-    public void ARoundedCacheGivesTheSameLogits(string key)
-    {
-        var item = Quantized.Single(c => Key(c) == key);
-        using var tensors = SafetensorsFile.Open(GoldenFolder.At("cache", "quantized_cache.safetensors"));
-        using var rig = new Rig(GoldenFolder.At("models", item.GetProperty("model").GetString()!));
-        var rounding = new KvRounding(
-            item.GetProperty("backend").GetString() == "hqq" ? KvRoundingMethod.HalfQuadratic : KvRoundingMethod.Affine,
-            item.GetProperty("nbits").GetInt32(), item.GetProperty("q_group_size").GetInt32(),
-            item.GetProperty("axis_key").GetInt32() == -1);
-        var (sequence, residualMax) = (rig.Begin(), item.GetProperty("residual_length").GetInt32());
-        var last = rig.Run((sequence, Reference.Ids(item.GetProperty("prompt"))))[^rig.Vocabulary..];
-        rig.Round(sequence, rounding);
-        Assert.InRange(Reference.Deviation(
-            rig.Cache(sequence, 0, true).Numbers, Tensor(tensors, $"{key}.dequantized_prefill.0.key")), 0, Tolerance);
-        Assert.InRange(Reference.Deviation(
-            rig.Cache(sequence, 0, false).Numbers, Tensor(tensors, $"{key}.dequantized_prefill.0.value")), 0, Tolerance);
-
-        var (expected, logits) = (Reference.Ids(item.GetProperty("tokens")), Tensor(tensors, $"{key}.logits"));
-        for (var (step, residual) = (0, 0); step < expected.Length; step++)
-        {
-            Assert.InRange(
-                Reference.Deviation(last, logits.AsSpan(step * rig.Vocabulary, rig.Vocabulary)), 0, Tolerance);
-            last = rig.Run((sequence, [expected[step]]));
-            if (++residual == residualMax)
-            {
-                rig.Round(sequence, rounding);
-                residual = 0;
-            }
         }
     }
 

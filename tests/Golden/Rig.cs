@@ -105,22 +105,15 @@ sealed class Rig : IDisposable
     /// <summary>A layer's keys or values as the reference stores them, [kvHeads, positions, dim].</summary>
     public (int Heads, float[] Numbers) Cache(Sequence sequence, int layer, bool keys)
     {
-        var layout = Model.KvLayout;
-        var result = new float[layout.KvHeads * sequence.Length * (keys ? layout.HeadDim : layout.ValueDim)];
-        Visit(sequence, layer, keys, result, false);
-        return (layout.KvHeads, result);
-    }
-
-    void Visit(Sequence sequence, int layer, bool keys, float[] numbers, bool write)
-    {
         var (layout, length) = (Model.KvLayout, sequence.Length);
         var dim = keys ? layout.HeadDim : layout.ValueDim;
+        var result = new float[layout.KvHeads * length * dim];
         for (var from = 0; from < length; from += KvLayout.BlockTokens)
         {
-            var (block, count) = (sequence.Blocks[from / KvLayout.BlockTokens], Math.Min(KvLayout.BlockTokens, length - from));
+            var count = Math.Min(KvLayout.BlockTokens, length - from);
             var bytes = new byte[layout.ExportBytes(count)];
-            Blocks.Export(block, count, bytes);
-            var all = MemoryMarshal.Cast<byte, float>(bytes.AsSpan());
+            Blocks.Export(sequence.Blocks[from / KvLayout.BlockTokens], count, bytes);
+            var all = MemoryMarshal.Cast<byte, float>(bytes);
             for (var head = 0; head < layout.KvHeads; head++)
             {
                 var start = (layer * layout.KvHeads + head) * (layout.HeadDim + layout.ValueDim) * count;
@@ -129,30 +122,11 @@ sealed class Rig : IDisposable
                 {
                     // Keys lie [headDim][positions], values [positions][valueDim].
                     var (position, d) = keys ? (i % count, i / count) : (i / dim, i % dim);
-                    var at = (head * length + from + position) * dim + d;
-                    if (write)
-                        part[i] = numbers[at];
-                    else
-                        numbers[at] = part[i];
+                    result[(head * length + from + position) * dim + d] = part[i];
                 }
             }
-            if (write)
-                Blocks.Import(block, count, bytes);
         }
-    }
-
-    /// <summary>Rounds all keys and values of a sequence, layer by layer.</summary>
-    public void Round(Sequence sequence, KvRounding rounding)
-    {
-        for (var layer = 0; layer < Model.KvLayout.Layers; layer++)
-        {
-            foreach (var keys in (ReadOnlySpan<bool>)[true, false])
-            {
-                var numbers = Cache(sequence, layer, keys).Numbers;
-                rounding.Apply(numbers, keys ? Model.KvLayout.HeadDim : Model.KvLayout.ValueDim);
-                Visit(sequence, layer, keys, numbers, true);
-            }
-        }
+        return (layout.KvHeads, result);
     }
 
     /// <summary>The first tokens' keys and values, as they would be spilled.</summary>
