@@ -204,7 +204,7 @@ public sealed partial class ChatReplyTests
              "frequency_penalty":-2,"presence_penalty":2,
              "logit_bias":{"7":-100},"seed":-5,"logprobs":true,"top_logprobs":20,"max_tokens":9,
              "max_completion_tokens":8,"stop":["a","b"],
-             "ignore_eos":true,"n":3,"chat_template_kwargs":{"enable_thinking":false},"cache_salt":"salt","tool_choice":"none",
+             "ignore_eos":true,"cache":"offloaded","n":3,"chat_template_kwargs":{"enable_thinking":false},"cache_salt":"salt","tool_choice":"none",
              "tools":[{"type":"function","function":{"name":"f"}}]}
             """);
         Assert.Equal(200, (int)reply.StatusCode);
@@ -229,7 +229,20 @@ public sealed partial class ChatReplyTests
         Assert.Equal((8, true, 3, true, "salt"), (turn.Generation.MaxTokens, turn.Generation.IgnoreEos, turn.Generation.Choices,
             turn.Generation.Logprobs, turn.CacheSalt));
         Assert.Equal(["a", "b"], turn.Generation.Stop);
+        Assert.Equal(CacheKind.Offloaded, turn.Generation.Cache);
         Assert.False(turn.TemplateArguments!["enable_thinking"].GetBoolean());
+    }
+
+    [Theory]
+    [InlineData("\"use_cache\":false", CacheKind.None)]
+    [InlineData("\"use_cache\":true", CacheKind.Default)]
+    [InlineData("\"cache\":\"static\"", CacheKind.Static)]
+    public async Task TheKindOfCacheReachesTheTurn(string field, CacheKind kind)
+    {
+        await using var server = await GatewayServer.StartAsync();
+        using var reply = await server.ChatAsync($$"""{"model":"demo","messages":[{"role":"user","content":"u"}],{{field}}}""");
+        Assert.Equal(200, (int)reply.StatusCode);
+        Assert.Equal(kind, Assert.Single(server.Cluster.Turns).Generation.Cache);
     }
 
     [GeneratedRegex("chatcmpl-[0-9a-f]{32}")]

@@ -51,6 +51,8 @@ public sealed class RequestCheckTests
         { "\"chat_template_kwargs\":{\"enable_thinking\":\"x\"}", "invalid_value", "chat_template_kwargs.enable_thinking" },
         { "\"chat_template_kwargs\":{\"date_string\":[]}", "invalid_value", "chat_template_kwargs.date_string" },
         { "\"cache_salt\":\"\"", "invalid_value", "cache_salt" },
+        { "\"cache\":\"sink\"", "invalid_value", "cache" },
+        { "\"use_cache\":0", "invalid_value", "use_cache" },
         { "\"tools\":[{\"type\":\"function\"}]", "invalid_value", "tools" },
         { "\"tool_choice\":\"required\"", "invalid_value", "tool_choice" },
         { "\"response_format\":{\"type\":\"json_object\"}", "invalid_value", "response_format.type" },
