@@ -95,12 +95,28 @@ sealed class ClusterRig : IAsyncDisposable
     public async Task<List<TurnEvent>> RunAsync(ChatTurn turn, RoutedCluster? gateway = null) =>
         await CollectAsync((gateway ?? Gateway).RunTurnAsync(turn, Stop));
 
-    public static async Task<List<TurnEvent>> CollectAsync(IAsyncEnumerable<TurnEvent> events)
+    /// <summary>Runs a turn whose owner stalls after so many events, until its client has seen these.</summary>
+    /// <returns>The turn, still running.</returns>
+    public async Task<Task<List<TurnEvent>>> StallAsync(string silo, int shown)
+    {
+        var seen = new TaskCompletionSource();
+        if (shown == 0)
+            seen.SetResult();
+        Silos[silo].StallAfter = shown;
+        var turn = CollectAsync(Gateway.RunTurnAsync(Turn(), Stop), count => _ = count == shown && seen.TrySetResult());
+        await Silos[silo].StalledAsync(Stop);
+        await seen.Task.WaitAsync(Stop);
+        return turn;
+    }
+
+    /// <param name="seen">Told how many events there are, at each.</param>
+    public static async Task<List<TurnEvent>> CollectAsync(IAsyncEnumerable<TurnEvent> events, Action<int>? seen = null)
     {
         var all = new List<TurnEvent>();
         await foreach (var happened in events)
         {
             all.Add(happened);
+            seen?.Invoke(all.Count);
         }
         return all;
     }

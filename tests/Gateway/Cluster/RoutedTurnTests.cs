@@ -52,9 +52,7 @@ public sealed class RoutedTurnTests
     {
         await using var rig = await ClusterRig.StartAsync();
         rig.Own("c", "A");
-        rig.Silos["A"].StallAfter = shown;
-        var turn = rig.RunAsync(ClusterRig.Turn());
-        await rig.Silos["A"].StalledAsync(ClusterRig.Stop);
+        var turn = await rig.StallAsync("A", shown);
         rig.Peers.Kill(ClusterRig.IdOf("A"));
         rig.Die("A");
 
@@ -100,9 +98,7 @@ public sealed class RoutedTurnTests
     {
         await using var rig = await ClusterRig.StartAsync();
         rig.Own("c", "A");
-        rig.Silos["A"].StallAfter = 5;
-        var turn = rig.RunAsync(ClusterRig.Turn());
-        await rig.Silos["A"].StalledAsync(ClusterRig.Stop);
+        var turn = await rig.StallAsync("A", 5);
         rig.Die("A");
         ClusterRig.AssertWhole(await turn);
         Assert.Equal(5, rig.Silos["B"].ShownOf("turn_1").Count);
