@@ -79,7 +79,11 @@ public static class Limits
     /// conversation.</summary>
     public const int BlobConnections = 4;
     public const int BlobSocketBytes = 4 << 20;
+
+    /// <summary>A value up to the one length is read whole, a longer one in ranges of the other.</summary>
+    public const int BlobWholeBytesMax = 4 << 20;
     public const int BlobRangeBytes = 1 << 20;
+
     public const int BlobMovesMax = 3;
     public const int BlobCallsQueued = 64;
 

@@ -75,8 +75,8 @@ public sealed class RedisTlsTests : IDisposable
     public async Task CachesMayHaveAUserAndTheClusterIsToldThatItMayNot()
     {
         using var control = RedisServer.Start();
-        using var spill = RedisServer.Start("--user", "hearth", "on", ">secret", "~hearth:*", "-@all", "+setex", "+strlen",
-            "+getrange", "+expire", "+unlink", "+client|setname");
+        using var spill = RedisServer.Start("--user", "hearth", "on", ">secret", "~hearth:*", "-@all", "+setex", "+getex",
+            "+strlen", "+getrange", "+expire", "+unlink", "+client|setname");
         spill.Ask("CONFIG", "SET", "requirepass", "other");
         await UseAsync(control.Address, $"{spill.Address},user=hearth,password=secret");
         await using var store = await RedisStore.ConnectAsync(

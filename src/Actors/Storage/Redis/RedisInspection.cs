@@ -146,7 +146,8 @@ public static partial class RedisInspection
 
     static List<string> DeniedDirectly(Asked redis, string probe) => Refused(redis,
     [
-        ["SETEX", probe, "1", "1"], ["STRLEN", probe], ["GETRANGE", probe, "0", "1"], ["EXPIRE", probe, "1"], ["UNLINK", probe],
+        ["SETEX", probe, "1", "1"], ["GETEX", probe, "EX", "1"], ["STRLEN", probe], ["GETRANGE", probe, "0", "1"],
+        ["EXPIRE", probe, "1"], ["UNLINK", probe],
     ]);
 
     static List<string> Refused(Asked redis, string[][] commands)

@@ -75,19 +75,26 @@ sealed class RespConnection : IDisposable
         _reader.ReadInto(default);
     }
 
-    /// <summary>Reads a value range by range, the next one on its way while one is read, and puts off its end. Redis copies what
-    /// it sends: a range stays in its processor's cache and in memory that it has used before, a large value does not.</summary>
-    /// <returns>The value's length; -1 if there is none, or it is longer than the memory.</returns>
+    /// <summary>Reads a value and puts off its end: a large one range by range, the next on its way while one is read. Redis
+    /// copies what it sends: a range stays in its processor's cache and in memory that it has used before, a large value does
+    /// not.</summary>
+    /// <returns>The value's length; -1 if there is none, or one longer than the memory.</returns>
     /// <exception cref="RespErrorException">Redis refused; the connection is fine.</exception>
     /// <exception cref="IOException">No answer in time, or the connection broke.</exception>
     public int ReadValue(TimeSpan timeout, string key, TimeSpan age, Span<byte> destination)
     {
         Begin(timeout);
+        var seconds = Text((long)age.TotalSeconds);
+        if (destination.Length <= Limits.BlobWholeBytesMax)
+        {
+            _stream.Write(Request([Words(["GETEX", key, "EX", seconds])]));
+            return (int)_reader.ReadInto(destination);
+        }
         _stream.Write(Request([Words(["STRLEN", key])]));
         var length = _reader.ReadInto(default);
         if (length == 0 || length > destination.Length)
             return -1;
-        _stream.Write(Request([Words(["EXPIRE", key, Text((long)age.TotalSeconds)]), Range(key, 0)]));
+        _stream.Write(Request([Words(["EXPIRE", key, seconds]), Range(key, 0)]));
         try
         {
             _reader.ReadInto(default);
