@@ -11,7 +11,7 @@ public interface IBlobStore
     ValueTask PutAsync(GrainId grain, string name, ReadOnlyMemory<byte> data, CancellationToken cancellationToken);
 
     /// <summary>Reads a blob into the caller's memory, which must not be touched until the call returns.</summary>
-    /// <returns>Its length; -1 if it is gone, or longer than the memory.</returns>
+    /// <returns>Its length; -1 if it is gone, or longer than the memory (which may throw too).</returns>
     ValueTask<int> ReadAsync(GrainId grain, string name, Memory<byte> destination, CancellationToken cancellationToken);
 
     /// <summary>Makes the manifest the grain's newest, then deletes the blobs that it does not name.</summary>

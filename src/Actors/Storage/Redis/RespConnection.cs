@@ -78,9 +78,9 @@ sealed class RespConnection : IDisposable
     /// <summary>Reads a value and puts off its end: a large one range by range, the next on its way while one is read. Redis
     /// copies what it sends: a range stays in its processor's cache and in memory that it has used before, a large value does
     /// not.</summary>
-    /// <returns>The value's length; -1 if there is none, or one longer than the memory.</returns>
+    /// <returns>The value's length; -1 if there is none, or a large one longer than the memory.</returns>
     /// <exception cref="RespErrorException">Redis refused; the connection is fine.</exception>
-    /// <exception cref="IOException">No answer in time, or the connection broke.</exception>
+    /// <exception cref="IOException">No answer in time, the connection broke, or a value read whole does not fit.</exception>
     public int ReadValue(TimeSpan timeout, string key, TimeSpan age, Span<byte> destination)
     {
         Begin(timeout);
